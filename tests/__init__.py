@@ -1,0 +1,1 @@
+"""Alcove's tests: unit, engine (a real child and model), widget (mouse and keys) and e2e."""
