@@ -1,0 +1,161 @@
+"""Errors a user can meet: one code each, one table of sentences.
+
+``UserError`` is raised where the trouble is found; the command line prints its sentences, the interface translates
+them. Anything else that is raised is a bug.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Stable names of known errors; they appear in ``--json`` output and in logs."""
+
+    # files and input
+    FILE_NOT_FOUND = "file-not-found"
+    FILE_UNREADABLE = "file-unreadable"
+    NOT_A_GGUF = "not-a-gguf"
+    GGUF_TRUNCATED = "gguf-truncated"
+    GGUF_BROKEN = "gguf-broken"
+    UNKNOWN_ARCHITECTURE = "unknown-architecture"
+    NOT_HARMONY = "not-harmony"
+    EMPTY_PROMPT = "empty-prompt"
+    PROMPT_TOO_LONG = "prompt-too-long"
+    INVALID_JSON = "invalid-json"
+    INVALID_CONVERSATION = "invalid-conversation"
+    INVALID_REQUEST = "invalid-request"
+    INVALID_OPTION = "invalid-option"
+    # engine
+    MODEL_LOAD_FAILED = "model-load-failed"
+    OUT_OF_MEMORY = "out-of-memory"
+    NO_MODEL_LOADED = "no-model-loaded"
+    DECODE_FAILED = "decode-failed"
+    ENGINE_DIED = "engine-died"
+    ENGINE_GARBAGE = "engine-garbage"
+    ENGINE_START_FAILED = "engine-start-failed"
+    BUG = "bug"
+    # store
+    DISK_FULL = "disk-full"
+    PROFILE_UNWRITABLE = "profile-unwritable"
+    STORE_NEWER = "store-newer"
+    STORE_DAMAGED = "store-damaged"
+    STORE_LOCKED = "store-locked"
+    SETTING_INVALID = "setting-invalid"
+    SETTINGS_BROKEN = "settings-broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """What happened (with what it means), and what to do next. Both are ``str.format`` templates."""
+
+    what: str
+    remedy: str
+
+
+SENTENCES: dict[ErrorCode, Sentences] = {
+    ErrorCode.FILE_NOT_FOUND: Sentences("There is no file {path}.", "Check the name and the folder."),
+    ErrorCode.FILE_UNREADABLE: Sentences(
+        "The file {path} cannot be read ({reason}).", "Check its permissions."
+    ),
+    ErrorCode.NOT_A_GGUF: Sentences(
+        "{path} is not a GGUF model file.", "Choose a file whose name ends in .gguf, for example gpt-oss-20b."
+    ),
+    ErrorCode.GGUF_TRUNCATED: Sentences(
+        "The model file {path} is incomplete: the end is missing.", "Download or copy it again."
+    ),
+    ErrorCode.GGUF_BROKEN: Sentences(
+        "The model file {path} is damaged ({reason}).", "Download or copy it again."
+    ),
+    ErrorCode.UNKNOWN_ARCHITECTURE: Sentences(
+        "This version of Alcove cannot run models of the kind “{architecture}”.",
+        "Choose a gpt-oss model, or look for a newer Alcove.",
+    ),
+    ErrorCode.NOT_HARMONY: Sentences(
+        "{name} does not speak gpt-oss's chat format, so Alcove cannot chat with it yet.",
+        "Choose a gpt-oss model.",
+    ),
+    ErrorCode.EMPTY_PROMPT: Sentences("The message is empty.", "Write something first."),
+    ErrorCode.PROMPT_TOO_LONG: Sentences(
+        "The conversation has {tokens} tokens, but the model's memory holds {room}.",
+        "Shorten the message, start a new chat, or raise the context length in the settings.",
+    ),
+    ErrorCode.INVALID_JSON: Sentences("{source} is not valid JSON ({reason}).", "Correct it and try again."),
+    ErrorCode.INVALID_CONVERSATION: Sentences(
+        "{source} is not an Alcove conversation: {reason}.",
+        "Compare it with the format in docs/conversation-file.md.",
+    ),
+    ErrorCode.INVALID_REQUEST: Sentences(
+        "The request is not understood: {reason}.", "Correct it and send it again."
+    ),
+    ErrorCode.INVALID_OPTION: Sentences("{reason}.", "Run the command with --help to see what it takes."),
+    ErrorCode.MODEL_LOAD_FAILED: Sentences(
+        "The model {name} could not be loaded ({reason}).", "Check the file, or choose another model."
+    ),
+    ErrorCode.OUT_OF_MEMORY: Sentences(
+        "There is not enough memory to load {name}.", "Close other programs, or lower the context length."
+    ),
+    ErrorCode.NO_MODEL_LOADED: Sentences("No model is loaded.", "Choose a model first."),
+    ErrorCode.DECODE_FAILED: Sentences(
+        "The model stopped working in the middle of an answer ({reason}).", "Reload the model and try again."
+    ),
+    ErrorCode.ENGINE_DIED: Sentences(
+        "The engine that runs the model stopped unexpectedly ({reason}). Your chats are safe.",
+        "Send the message again: the model is reloaded by itself.",
+    ),
+    ErrorCode.ENGINE_GARBAGE: Sentences(
+        "The engine that runs the model sent something that makes no sense, so it was ended. Your chats are safe.",
+        "Send the message again: the model is reloaded by itself.",
+    ),
+    ErrorCode.ENGINE_START_FAILED: Sentences(
+        "The engine that runs the model could not be started ({reason}).",
+        "Start Alcove again; reinstall it if this stays.",
+    ),
+    ErrorCode.BUG: Sentences("Something went wrong inside Alcove ({reason}).", "The log has the details."),
+    ErrorCode.DISK_FULL: Sentences(
+        "The disk that holds {path} is full.", "Free some space; nothing stored is lost."
+    ),
+    ErrorCode.PROFILE_UNWRITABLE: Sentences(
+        "Alcove cannot write to {path} ({reason}).",
+        "Check the folder's permissions, or choose another profile folder.",
+    ),
+    ErrorCode.STORE_NEWER: Sentences(
+        "The chats in {path} were written by a newer Alcove.",
+        "Use that version; this one leaves them untouched.",
+    ),
+    ErrorCode.STORE_DAMAGED: Sentences(
+        "The chat database {path} is damaged and was set aside as {aside}.",
+        "Your other chats start in a new file.",
+    ),
+    ErrorCode.STORE_LOCKED: Sentences(
+        "Another Alcove is using {path}.", "Use that window, or close it first."
+    ),
+    ErrorCode.SETTING_INVALID: Sentences(
+        "The setting {key} cannot be {value}, so its default {default} is used.", "{expected}"
+    ),
+    ErrorCode.SETTINGS_BROKEN: Sentences(
+        "The settings file was not readable and was set aside as {aside}.",
+        "The defaults are used; your chats are not affected.",
+    ),
+}
+
+
+class UserError(Exception):
+    """A known error with values for its sentences; ``values`` are shown to the user, so they are plain text."""
+
+    def __init__(self, code: ErrorCode, **values: str | int | float) -> None:
+        super().__init__(code, values)
+        self.code = code
+        self.values: dict[str, str] = {key: str(value) for key, value in values.items()}
+
+    @property
+    def what(self) -> str:
+        """What happened and what it means, in English."""
+        return SENTENCES[self.code].what.format(**self.values)
+
+    @property
+    def remedy(self) -> str:
+        """What to do next, in English."""
+        return SENTENCES[self.code].remedy.format(**self.values)
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}"

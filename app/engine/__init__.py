@@ -1,0 +1,1 @@
+"""llama.cpp in a child process: session, backend, protocol, client. No Qt."""

@@ -1,0 +1,203 @@
+"""The messages between the window's process and the engine child: frozen values, sent as bounded JSON frames.
+
+Requests go down, events come up. Every event but ``Hello`` and ``Heartbeat`` carries the id of the request that it
+answers, so that a stale one can be told apart and dropped.
+"""
+
+from dataclasses import dataclass, field
+
+from app.domain.conversation import Dialogue
+from app.domain.generation import FinishReason, Sampling, Timings, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """How a model is placed. ``context`` in tokens, 0: the engine's choice; ``threads`` 0: the engine's choice."""
+
+    context: int = 0
+    threads: int = 0
+    gpu_layers: int = 0
+
+
+# ---- Requests ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a model file; answered by ``LoadProgress``... then ``Loaded`` or ``Failed``."""
+
+    request_id: int
+    path: str
+    plan: LoadPlan = field(default_factory=LoadPlan)
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Answer a dialogue; answered by progress, deltas and tool calls, then ``Finished`` or ``Failed``."""
+
+    request_id: int
+    dialogue: Dialogue
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """Render a dialogue to its exact prompt; answered by ``Rendered`` or ``Failed``."""
+
+    request_id: int
+    dialogue: Dialogue
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop request ``request_id`` (a load or a generation); it still ends with its own last event."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Give the model's memory back; answered by ``Unloaded``."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """End the child."""
+
+    request_id: int
+
+
+Request = Load | Generate | Render | Cancel | Unload | Shutdown
+
+
+# ---- Events --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The child is up. ``backends`` names the processor variant and other backends that were loaded."""
+
+    pid: int
+    backends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Sent several times a second by a thread of its own: the child's process is alive and scheduled."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """``fraction`` of the weights that is in place, 0 to 1."""
+
+    request_id: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The model is ready. ``context`` in tokens; ``trained_context`` is what the model was made for."""
+
+    request_id: int
+    name: str
+    architecture: str
+    context: int
+    trained_context: int
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillProgress:
+    """``done`` of ``total`` prompt tokens are in the model's memory (reused ones count as done)."""
+
+    request_id: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningText:
+    """New text of the reasoning."""
+
+    request_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommentaryText:
+    """New text of the commentary."""
+
+    request_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """New text of the answer."""
+
+    request_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """A complete tool call."""
+
+    request_id: int
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of a generation that ran."""
+
+    request_id: int
+    reason: FinishReason
+    usage: Usage
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The exact prompt: its token ids and, piece by piece, its text; ``control`` tells which pieces are control tokens."""
+
+    request_id: int
+    tokens: tuple[int, ...]
+    pieces: tuple[str, ...]
+    control: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """The model's memory is given back."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request ended with a known error: an ``ErrorCode`` and the values of its sentences."""
+
+    request_id: int
+    code: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+Event = (
+    Hello
+    | Heartbeat
+    | LoadProgress
+    | Loaded
+    | PrefillProgress
+    | ReasoningText
+    | CommentaryText
+    | AnswerText
+    | ToolCalled
+    | Finished
+    | Rendered
+    | Unloaded
+    | Failed
+)

@@ -1,0 +1,1 @@
+"""A bounded reader of GGUF headers. Pure."""

@@ -1,0 +1,1 @@
+"""The library of installed models (and, later, the catalogue and downloads). No Qt."""

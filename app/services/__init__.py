@@ -1,0 +1,1 @@
+"""What the panes talk to: every thread and every cross-thread signal."""

@@ -1,0 +1,1 @@
+"""Chats in SQLite, the settings file, paths and migrations. No Qt."""

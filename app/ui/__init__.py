@@ -1,0 +1,1 @@
+"""Widgets: main window, chat, models and settings panes, theme."""
