@@ -1,0 +1,1 @@
+"""Set-up, checks and benchmarks. Standard library only where a fresh machine runs them."""
