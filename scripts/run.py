@@ -44,11 +44,10 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.setup_only:
         return 0
     command = [str(environment.venv_python()), "-m", "app", *passed]
-    variables = os.environ | {"PYTHONPATH": str(environment.ROOT)}
     if os.name != "nt":
         # The program takes this process over, so that signals and exit status are its own.
-        os.execve(command[0], command, variables)  # noqa: S606
-    return subprocess.run(command, check=False, env=variables).returncode
+        os.execv(command[0], command)  # noqa: S606
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

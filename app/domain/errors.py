@@ -54,18 +54,14 @@ class Sentences:
 
 SENTENCES: dict[ErrorCode, Sentences] = {
     ErrorCode.FILE_NOT_FOUND: Sentences("There is no file {path}.", "Check the name and the folder."),
-    ErrorCode.FILE_UNREADABLE: Sentences(
-        "The file {path} cannot be read ({reason}).", "Check its permissions."
-    ),
+    ErrorCode.FILE_UNREADABLE: Sentences("The file {path} cannot be read ({reason}).", "Check its permissions."),
     ErrorCode.NOT_A_GGUF: Sentences(
         "{path} is not a GGUF model file.", "Choose a file whose name ends in .gguf, for example gpt-oss-20b."
     ),
     ErrorCode.GGUF_TRUNCATED: Sentences(
         "The model file {path} is incomplete: the end is missing.", "Download or copy it again."
     ),
-    ErrorCode.GGUF_BROKEN: Sentences(
-        "The model file {path} is damaged ({reason}).", "Download or copy it again."
-    ),
+    ErrorCode.GGUF_BROKEN: Sentences("The model file {path} is damaged ({reason}).", "Download or copy it again."),
     ErrorCode.UNKNOWN_ARCHITECTURE: Sentences(
         "This version of Alcove cannot run models of the kind “{architecture}”.",
         "Choose a gpt-oss model, or look for a newer Alcove.",
@@ -84,9 +80,7 @@ SENTENCES: dict[ErrorCode, Sentences] = {
         "{source} is not an Alcove conversation: {reason}.",
         "Compare it with the format in docs/conversation-file.md.",
     ),
-    ErrorCode.INVALID_REQUEST: Sentences(
-        "The request is not understood: {reason}.", "Correct it and send it again."
-    ),
+    ErrorCode.INVALID_REQUEST: Sentences("The request is not understood: {reason}.", "Correct it and send it again."),
     ErrorCode.INVALID_OPTION: Sentences("{reason}.", "Run the command with --help to see what it takes."),
     ErrorCode.MODEL_LOAD_FAILED: Sentences(
         "The model {name} could not be loaded ({reason}).", "Check the file, or choose another model."
@@ -111,9 +105,7 @@ SENTENCES: dict[ErrorCode, Sentences] = {
         "Start Alcove again; reinstall it if this stays.",
     ),
     ErrorCode.BUG: Sentences("Something went wrong inside Alcove ({reason}).", "The log has the details."),
-    ErrorCode.DISK_FULL: Sentences(
-        "The disk that holds {path} is full.", "Free some space; nothing stored is lost."
-    ),
+    ErrorCode.DISK_FULL: Sentences("The disk that holds {path} is full.", "Free some space; nothing stored is lost."),
     ErrorCode.PROFILE_UNWRITABLE: Sentences(
         "Alcove cannot write to {path} ({reason}).",
         "Check the folder's permissions, or choose another profile folder.",
@@ -126,9 +118,7 @@ SENTENCES: dict[ErrorCode, Sentences] = {
         "The chat database {path} is damaged and was set aside as {aside}.",
         "Your other chats start in a new file.",
     ),
-    ErrorCode.STORE_LOCKED: Sentences(
-        "Another Alcove is using {path}.", "Use that window, or close it first."
-    ),
+    ErrorCode.STORE_LOCKED: Sentences("Another Alcove is using {path}.", "Use that window, or close it first."),
     ErrorCode.SETTING_INVALID: Sentences(
         "The setting {key} cannot be {value}, so its default {default} is used.", "{expected}"
     ),

@@ -91,6 +91,4 @@ class Conversation:
 
 def spoken(messages: Iterable[Message]) -> tuple[Message, ...]:
     """The messages that say something: an answer stopped before its first word has no place in a prompt."""
-    return tuple(
-        m for m in messages if m.role is not Role.ASSISTANT or m.content or m.commentary or m.tool_calls
-    )
+    return tuple(m for m in messages if m.role is not Role.ASSISTANT or m.content or m.commentary or m.tool_calls)

@@ -19,7 +19,7 @@ class LoadPlan:
     gpu_layers: int = 0
 
 
-# ---- Requests ------------------------------------------------------------------------------------------------------------
+# ---- Requests ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Shutdown:
 Request = Load | Generate | Render | Cancel | Unload | Shutdown
 
 
-# ---- Events --------------------------------------------------------------------------------------------------------------
+# ---- Events ----
 
 
 @dataclass(frozen=True, slots=True)
