@@ -162,7 +162,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The exact prompt: its token ids and, piece by piece, its text; ``control`` tells which pieces are control tokens."""
+    """The exact prompt: token ids, the text of each, and which of them are control tokens."""
 
     request_id: int
     tokens: tuple[int, ...]
