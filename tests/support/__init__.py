@@ -1,0 +1,1 @@
+"""What the tests stand on: guards that every test runs under, and doubles they share."""
