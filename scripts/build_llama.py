@@ -196,11 +196,7 @@ class Progress:
     def show(self, now: float) -> None:
         """Write where the build stands."""
         elapsed = now - self.started
-        text = (
-            f"Compiling llama.cpp: {self.done} of {self.total}"
-            if self.total
-            else "Preparing to compile llama.cpp"
-        )
+        text = f"Compiling llama.cpp: {self.done} of {self.total}" if self.total else "Preparing to compile llama.cpp"
         text += f", {elapsed // 60:.0f}:{elapsed % 60:02.0f} gone"
         # The first files say little about the rest.
         if self.total and self.done * 20 > self.total:
@@ -292,9 +288,7 @@ def ensure_wheel(wanted: Recipe, *, uv: Path, python: Path) -> Path:
         command += ["--wheel-dir", str(work / "out"), "--require-hashes", "-r", str(line)]
         compile_wheel(command, build_environment(tools), folder / LOG_NAME)
         built = next((work / "out").glob("*.whl"))
-        (work / "out" / "recipe.json").write_text(
-            json.dumps(describe(wanted), indent=1) + "\n", encoding="utf-8"
-        )
+        (work / "out" / "recipe.json").write_text(json.dumps(describe(wanted), indent=1) + "\n", encoding="utf-8")
         keep(work / "out", folder / wanted.key)
     return folder / wanted.key / built.name
 

@@ -42,9 +42,7 @@ def venv_python() -> Path:
     return tool("python")
 
 
-def fingerprint(
-    files: Iterable[Path], pyproject: Mapping[str, Any], interpreter: str, extras: Sequence[str]
-) -> str:
+def fingerprint(files: Iterable[Path], pyproject: Mapping[str, Any], interpreter: str, extras: Sequence[str]) -> str:
     """What the environment depends on, as one hash: a stamp that differs means that something has to be done.
 
     Of pyproject.toml only the tables count that decide what is installed; a change of a lint rule does not.
@@ -96,9 +94,7 @@ def wanted_fingerprint(development: bool, backend: str) -> str:
     names = DEVELOPMENT if development else RUNTIME
     files = [REQUIREMENTS / name for name in (*names, "llama.txt")]
     display = "display" if system_packages.has_display() else "no display"
-    return fingerprint(
-        files, build_llama.read_pyproject(ROOT), interpreter_version(), [sys.platform, backend, display]
-    )
+    return fingerprint(files, build_llama.read_pyproject(ROOT), interpreter_version(), [sys.platform, backend, display])
 
 
 def is_ready(development: bool, backend: str) -> bool:

@@ -46,9 +46,7 @@ X11 = (
     Need("libxcb-cursor.so.0", ("libxcb-cursor0", "xcb-util-cursor", "xcb-util-cursor", "libxcb-cursor0")),
     Need("libxcb-icccm.so.4", ("libxcb-icccm4", "xcb-util-wm", "xcb-util-wm", "libxcb-icccm4")),
     Need("libxcb-image.so.0", ("libxcb-image0", "xcb-util-image", "xcb-util-image", "libxcb-image0")),
-    Need(
-        "libxcb-keysyms.so.1", ("libxcb-keysyms1", "xcb-util-keysyms", "xcb-util-keysyms", "libxcb-keysyms1")
-    ),
+    Need("libxcb-keysyms.so.1", ("libxcb-keysyms1", "xcb-util-keysyms", "xcb-util-keysyms", "libxcb-keysyms1")),
     Need("libxcb-randr.so.0", ("libxcb-randr0", "libxcb", "libxcb", "libxcb-randr0")),
     Need(
         "libxcb-render-util.so.0",
@@ -198,9 +196,7 @@ def install_missing(*, venv: bool, compiler: bool) -> None:
     importlib.invalidate_caches()
     still = missing_needs(venv=venv, compiler=compiler, display=has_display())
     if still:
-        raise SetUpError(
-            f"After installing, this system still lacks {', '.join(need.name for need in still)}."
-        )
+        raise SetUpError(f"After installing, this system still lacks {', '.join(need.name for need in still)}.")
 
 
 def require_mac_compiler(needed: bool) -> None:
