@@ -135,7 +135,7 @@ def install_commands(manager: str, packages: Sequence[str]) -> list[list[str]]:
         case "apt-get":
             quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
             return [
-                ["apt-get", "update"],
+                ["apt-get", "-qq", "update"],
                 [
                     *quiet,
                     "apt-get",
