@@ -1,0 +1,137 @@
+"""An engine child driven straight from a terminal command: no window, no threads, nothing stored."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self, TextIO
+
+from app.domain.conversation import Dialogue
+from app.domain.errors import ErrorCode, UserError
+from app.domain.generation import Sampling
+from app.engine.client import EngineClient, EngineLost
+from app.engine.protocol import (
+    AnswerText,
+    Cancel,
+    CommentaryText,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    LoadPlan,
+    LoadProgress,
+    PrefillProgress,
+    ReasoningText,
+    Render,
+    Rendered,
+    ToolCalled,
+)
+
+GenerationEvent = PrefillProgress | ReasoningText | CommentaryText | AnswerText | ToolCalled | Finished
+
+_TICK_S = 0.1
+
+
+class HeadlessEngine:
+    """Loads one model and runs one request after another on it.
+
+    Ctrl+C cancels the running generation, which then ends with ``Finished(cancelled)`` and sets ``interrupted``;
+    while loading, or a second time, it raises ``KeyboardInterrupt``.
+    """
+
+    def __init__(self, log_file: Path | None = None) -> None:
+        self._client = EngineClient(log_file=log_file)
+        self._ids = count(1)
+        self._presses = 0
+        self.interrupted = False
+
+    def __enter__(self) -> Self:
+        self._client.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._client.close()
+
+    def load(self, model: Path, plan: LoadPlan, progress: TextIO | None = None) -> Loaded:
+        """Load ``model``, with a percentage on ``progress`` when that is a terminal. Raises ``UserError``."""
+        request = Load(next(self._ids), str(model), plan)
+        shown = False
+        with self._catching_interrupts():
+            self._client.send(request)
+            while True:
+                event = self._next(request.request_id)
+                if self._presses:
+                    raise KeyboardInterrupt
+                if isinstance(event, LoadProgress) and progress is not None and progress.isatty():
+                    print(f"\rLoading the model: {event.fraction:4.0%}", end="", file=progress, flush=True)
+                    shown = True
+                elif isinstance(event, Loaded):
+                    if shown:
+                        print("\r\x1b[K", end="", file=progress, flush=True)
+                    return event
+
+    def generate(self, dialogue: Dialogue, sampling: Sampling) -> Iterator[GenerationEvent]:
+        """The events of an answer, ``Finished`` last. Raises ``UserError`` when it cannot start or breaks off."""
+        request = Generate(next(self._ids), dialogue, sampling)
+        with self._catching_interrupts():
+            self._client.send(request)
+            cancelled = False
+            while True:
+                event = self._next(request.request_id)
+                if self._presses and not cancelled:
+                    cancelled = self.interrupted = True
+                    self._client.send(Cancel(request.request_id))
+                elif self._presses > 1:
+                    raise KeyboardInterrupt
+                if isinstance(event, GenerationEvent):
+                    yield event
+                if isinstance(event, Finished):
+                    return
+
+    def render(self, dialogue: Dialogue) -> Rendered:
+        """The exact prompt of ``dialogue``. Raises ``UserError``."""
+        request = Render(next(self._ids), dialogue)
+        with self._catching_interrupts():
+            self._client.send(request)
+            while True:
+                event = self._next(request.request_id)
+                if self._presses:
+                    raise KeyboardInterrupt
+                if isinstance(event, Rendered):
+                    return event
+
+    def _next(self, request_id: int) -> object:
+        """The next event of this request, or None after a short while."""
+        event = self._client.receive(_TICK_S)
+        if isinstance(event, EngineLost):
+            raise UserError(event.code, reason=event.reason)
+        if isinstance(event, Failed) and event.request_id == request_id:
+            raise UserError(ErrorCode(event.code), **event.values)
+        if getattr(event, "request_id", request_id) != request_id:
+            return None
+        return event
+
+    @contextmanager
+    def _catching_interrupts(self) -> Iterator[None]:
+        """Counts Ctrl+C instead of raising it anywhere: a pipe must not be left in the middle of a frame."""
+        self._presses = 0
+
+        def count_press(_number: int, _frame: FrameType | None) -> None:
+            self._presses += 1
+
+        before = signal.signal(signal.SIGINT, count_press)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def use_utf8() -> None:
+    """Text in and out is UTF-8 on every system, whatever the terminal's code page says."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # pyright: ignore[reportAttributeAccessIssue]

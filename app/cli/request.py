@@ -1,0 +1,94 @@
+"""What a command asks for: the model, the plan and the sampling, from the arguments and the profile's settings."""
+
+import os
+import sys
+from argparse import Namespace
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from app.domain.conversation import Dialogue, Effort
+from app.domain.errors import UserError
+from app.domain.generation import Sampling
+from app.domain.settings import CONTEXT_LENGTH, CURRENT_MODEL, EFFORT, INSTRUCTIONS, THREADS, Settings
+from app.engine.protocol import LoadPlan
+from app.hub.library import InstalledModel, Library
+from app.resources import DEMO_MODEL
+from app.store.paths import ProfilePaths
+from app.store.settings_file import SettingsFile
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlessRequest:
+    """Everything a headless command needs besides its own words. ``log_file`` is None where none can be written."""
+
+    model: Path
+    model_name: str
+    plan: LoadPlan
+    sampling: Sampling
+    effort: Effort
+    instructions: str
+    log_file: Path | None
+
+    def empty_dialogue(self) -> Dialogue:
+        """A conversation without messages that starts today."""
+        return Dialogue((), date=today(), effort=self.effort, instructions=self.instructions)
+
+
+def headless_request(options: Namespace) -> HeadlessRequest:
+    """The request that ``options`` make on top of the profile's settings."""
+    paths = ProfilePaths.locate(profile_folder(options))
+    log_file: Path | None = paths.log_file
+    try:
+        paths.create()
+    except UserError:
+        log_file = None  # a question can be answered from a folder that cannot be written to
+    loaded = SettingsFile(paths.settings_file).load()
+    for problem in loaded.problems:
+        print(f"alcove: {problem}", file=sys.stderr)
+    settings = loaded.settings
+    model, name = _model(options, settings, Library(paths.library_file, DEMO_MODEL))
+    return HeadlessRequest(
+        model=model,
+        model_name=name,
+        plan=LoadPlan(context=settings.get(CONTEXT_LENGTH), threads=settings.get(THREADS)),
+        sampling=with_options(settings.sampling(), options),
+        effort=getattr(options, "effort", None) or Effort(settings.get(EFFORT)),
+        instructions=_given(getattr(options, "instructions", None), settings.get(INSTRUCTIONS)),
+        log_file=log_file,
+    )
+
+
+def profile_folder(options: Namespace) -> Path | None:
+    """``--profile-dir``, else ``ALCOVE_PROFILE_DIR``, else None: the platform's own places."""
+    given = getattr(options, "profile_dir", None) or os.environ.get("ALCOVE_PROFILE_DIR")
+    return Path(given) if given else None
+
+
+def today() -> str:
+    """The local date in ISO format, for the system message."""
+    return date.today().isoformat()  # noqa: DTZ011 - the user's own date is meant
+
+
+def with_options(sampling: Sampling, options: Namespace) -> Sampling:
+    """``sampling`` with what the command line overrides."""
+    given = {name: getattr(options, name, None) for name in ("temperature", "seed", "max_tokens")}
+    return replace(sampling, **{name: value for name, value in given.items() if value is not None})
+
+
+def _model(options: Namespace, settings: Settings, library: Library) -> tuple[Path, str]:
+    """The file of ``--model``, else the model chosen in the window, else the demo; and its name."""
+    models = library.models()
+    if (given := getattr(options, "model", None)) is not None:
+        known = next((m for m in models if _same_file(m, given)), None)
+        return given, known.name if known else given.stem
+    current = next((m for m in models if m.id == settings.get(CURRENT_MODEL)), models[0])
+    return current.path, current.name
+
+
+def _same_file(model: InstalledModel, file: Path) -> bool:
+    return file.exists() and model.path.exists() and file.samefile(model.path)
+
+
+def _given(said: str | None, otherwise: str) -> str:
+    return otherwise if said is None else said
