@@ -81,10 +81,8 @@ def has_library(soname: str) -> bool:
 
 def has_font() -> bool:
     """Whether any font is installed; without one Qt draws no letter."""
-    for folder in map(Path, map(os.path.expanduser, FONT_FOLDERS)):
-        if any(folder.rglob("*.[to]t[fc]")):
-            return True
-    return False
+    folders = [Path(folder).expanduser() for folder in FONT_FOLDERS]
+    return any(any(folder.rglob("*.[to]t[fc]")) for folder in folders)
 
 
 def has_compiler() -> bool:
@@ -133,18 +131,8 @@ def install_commands(manager: str, packages: Sequence[str]) -> list[list[str]]:
     """The commands that install the packages without a question."""
     match manager:
         case "apt-get":
-            quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
-            return [
-                ["apt-get", "-qq", "update"],
-                [
-                    *quiet,
-                    "apt-get",
-                    "install",
-                    "-y",
-                    "--no-install-recommends",
-                    *packages,
-                ],
-            ]
+            quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+            return [[*quiet, "update"], [*quiet, "install", "-y", "--no-install-recommends", *packages]]
         case "dnf":
             return [["dnf", "install", "-y", *packages]]
         case "pacman":
