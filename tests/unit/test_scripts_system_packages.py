@@ -85,8 +85,6 @@ def test_without_root_and_sudo_the_exact_command_is_printed(monkeypatch: pytest.
     assert "libGL.so.1, a C++ compiler" in str(error.value)
     apt_get = "sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq"
     assert f"{apt_get} update && {apt_get} install -y" in str(error.value)
-        error.value
-    )
     assert str(error.value).rstrip().endswith("libgl1 g++")
 
 
