@@ -1,0 +1,27 @@
+"""A prompt before it becomes token ids: control tokens and plain text, told apart by their types."""
+
+from dataclasses import dataclass
+
+from app.harmony.vocabulary import ControlToken
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control token; only the renderer makes these."""
+
+    token: ControlToken
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Plain text, whatever it contains."""
+
+    text: str
+
+
+Segment = Control | Text
+
+
+def spelled(segments: tuple[Segment, ...]) -> str:
+    """The prompt as a person reads it, control tokens by their names."""
+    return "".join(segment.token.value if isinstance(segment, Control) else segment.text for segment in segments)
