@@ -34,43 +34,7 @@ CONTROL_TOKENS = {
     200_012: "<|call|>",
 }
 # Enough for prompts that are not read byte by byte.
-PAIRS = [
-    "th",
-    "he",
-    "in",
-    "er",
-    "an",
-    "re",
-    "on",
-    "at",
-    "en",
-    "nd",
-    "ti",
-    "es",
-    "or",
-    "te",
-    "of",
-    "ed",
-    "is",
-    "it",
-    "al",
-    "ar",
-    "st",
-    "to",
-    "nt",
-    "ng",
-    "se",
-    "ha",
-    "as",
-    "ou",
-    "io",
-    "le",
-    "ve",
-    "co",
-    "me",
-    "de",
-    "hi",
-]
+PAIRS = [a + b for a, b in zip("thienraostiedoflgs", "heonatrnestdtfalgo", strict=True)]
 
 HEAD_WIDTH = 64
 WINDOW = 128
