@@ -97,14 +97,18 @@ QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {
 }
 
 QCheckBox, QRadioButton { spacing: 8px; background: transparent; }
-QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $control_border; border-radius: 5px; background: $raised; }
+QCheckBox::indicator {
+  width: 16px; height: 16px; border: 1px solid $control_border; border-radius: 5px; background: $raised;
+}
 QCheckBox::indicator:hover { border-color: $accent; }
 QCheckBox::indicator:checked {
   background: $accent; border-color: $accent; image: url("$marks/mark-check-$mode.svg");
 }
 QCheckBox::indicator:focus { border: 2px solid $focus; width: 14px; height: 14px; }
 QCheckBox::indicator:checked:focus { border-color: $text; }
-QRadioButton::indicator { width: 14px; height: 14px; border: 1px solid $control_border; border-radius: 8px; background: $raised; }
+QRadioButton::indicator {
+  width: 14px; height: 14px; border: 1px solid $control_border; border-radius: 8px; background: $raised;
+}
 QRadioButton::indicator:checked { border: 5px solid $accent; width: 6px; height: 6px; }
 QRadioButton::indicator:focus { border-color: $focus; }
 QRadioButton::indicator:checked:focus { border-color: $text; }
@@ -115,7 +119,9 @@ QSlider::handle:horizontal {
   width: 16px; height: 16px; margin: -6px 0; border-radius: 8px; background: $accent;
 }
 QSlider::handle:horizontal:focus { background: $text; }
-QProgressBar { background: $pressed; border: none; border-radius: 3px; min-height: 6px; max-height: 6px; color: transparent; }
+QProgressBar {
+  background: $pressed; border: none; border-radius: 3px; min-height: 6px; max-height: 6px; color: transparent;
+}
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 
 QAbstractItemView { background: transparent; border: none; outline: none; color: $text; }
