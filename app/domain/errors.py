@@ -14,9 +14,12 @@ class ErrorCode(StrEnum):
     # files and input
     FILE_NOT_FOUND = "file-not-found"
     FILE_UNREADABLE = "file-unreadable"
+    FILE_EMPTY = "file-empty"
+    NOT_A_FILE = "not-a-file"
     NOT_A_GGUF = "not-a-gguf"
     GGUF_TRUNCATED = "gguf-truncated"
     GGUF_BROKEN = "gguf-broken"
+    GGUF_UNSUPPORTED = "gguf-unsupported"
     UNKNOWN_ARCHITECTURE = "unknown-architecture"
     NOT_HARMONY = "not-harmony"
     EMPTY_PROMPT = "empty-prompt"
@@ -39,9 +42,12 @@ class ErrorCode(StrEnum):
     PROFILE_UNWRITABLE = "profile-unwritable"
     STORE_NEWER = "store-newer"
     STORE_DAMAGED = "store-damaged"
+    STORE_UNREADABLE = "store-unreadable"
     STORE_LOCKED = "store-locked"
     SETTING_INVALID = "setting-invalid"
+    SETTING_IGNORED = "setting-ignored"
     SETTINGS_BROKEN = "settings-broken"
+    LIBRARY_BROKEN = "library-broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class Sentences:
 SENTENCES: dict[ErrorCode, Sentences] = {
     ErrorCode.FILE_NOT_FOUND: Sentences("There is no file {path}.", "Check the name and the folder."),
     ErrorCode.FILE_UNREADABLE: Sentences("The file {path} cannot be read ({reason}).", "Check its permissions."),
+    ErrorCode.FILE_EMPTY: Sentences("The file {path} is empty.", "Download or copy it again."),
+    ErrorCode.NOT_A_FILE: Sentences("{path} is {kind}, not a file.", "Choose a file."),
     ErrorCode.NOT_A_GGUF: Sentences(
         "{path} is not a GGUF model file.", "Choose a file whose name ends in .gguf, for example gpt-oss-20b."
     ),
@@ -62,6 +70,10 @@ SENTENCES: dict[ErrorCode, Sentences] = {
         "The model file {path} is incomplete: the end is missing.", "Download or copy it again."
     ),
     ErrorCode.GGUF_BROKEN: Sentences("The model file {path} is damaged ({reason}).", "Download or copy it again."),
+    ErrorCode.GGUF_UNSUPPORTED: Sentences(
+        "This version of Alcove cannot read the model file {path} ({reason}).",
+        "Choose another file, or look for a newer Alcove.",
+    ),
     ErrorCode.UNKNOWN_ARCHITECTURE: Sentences(
         "This version of Alcove cannot run models of the kind “{architecture}”.",
         "Choose a gpt-oss model, or look for a newer Alcove.",
@@ -115,16 +127,25 @@ SENTENCES: dict[ErrorCode, Sentences] = {
         "Use that version; this one leaves them untouched.",
     ),
     ErrorCode.STORE_DAMAGED: Sentences(
-        "The chat database {path} is damaged and was set aside as {aside}.",
-        "Your other chats start in a new file.",
+        "The chat database {path} was damaged. What could be read is here again (chats: {chats}, messages: {messages}).",
+        "The damaged file is kept as {aside}.",
+    ),
+    ErrorCode.STORE_UNREADABLE: Sentences(
+        "Part of the chat database {path} is damaged and cannot be read.",
+        "Close Alcove and start it again: it then saves what can be read.",
     ),
     ErrorCode.STORE_LOCKED: Sentences("Another Alcove is using {path}.", "Use that window, or close it first."),
-    ErrorCode.SETTING_INVALID: Sentences(
-        "The setting {key} cannot be {value}, so its default {default} is used.", "{expected}"
+    ErrorCode.SETTING_INVALID: Sentences("The setting “{label}” cannot be {value}.", "{expected}"),
+    ErrorCode.SETTING_IGNORED: Sentences(
+        "The settings file says {key} = {value}, which cannot be, so {default} is used.", "{expected}"
     ),
     ErrorCode.SETTINGS_BROKEN: Sentences(
         "The settings file was not readable and was set aside as {aside}.",
         "The defaults are used; your chats are not affected.",
+    ),
+    ErrorCode.LIBRARY_BROKEN: Sentences(
+        "The list of added models was not readable and was set aside as {aside}.",
+        "Add your model files again; the files themselves are untouched.",
     ),
 }
 

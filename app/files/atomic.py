@@ -1,0 +1,73 @@
+"""Write a file whole or not at all, and set a broken one aside."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from app.domain.errors import ErrorCode, UserError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data``; after a kill or a power cut it holds the old bytes or the new ones.
+
+    Raises ``UserError``: ``DISK_FULL`` or ``PROFILE_UNWRITABLE``; the old file is then untouched.
+    """
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        raise write_error(path, error) from error
+
+
+def write_error(path: Path, error: OSError) -> UserError:
+    """The known error behind a failed write."""
+    if error.errno in _FULL:
+        return UserError(ErrorCode.DISK_FULL, path=str(path))
+    return UserError(ErrorCode.PROFILE_UNWRITABLE, path=str(path), reason=reason_of(error))
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says about an error, without its number and path."""
+    return (error.strerror or type(error).__name__).lower()
+
+
+def aside_name(path: Path, word: str) -> Path:
+    """The first free name of the form ``path.word-1``, ``path.word-2``..."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{word}-{number}")).exists() or aside.is_symlink():
+        number += 1
+    return aside
+
+
+def set_aside(path: Path, word: str = "broken") -> Path:
+    """Rename a file that cannot be used, so that it is neither lost nor in the way; returns its new name."""
+    aside = aside_name(path, word)
+    try:
+        path.rename(aside)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise write_error(path, error) from error
+    return aside
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename outlive a power cut. Windows has no such call; there the file system's journal does it."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
