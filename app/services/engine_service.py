@@ -1,19 +1,79 @@
-"""The engine as the status line sees it."""
+"""The engine: one worker thread drives the child, and what it reports is handed out once per frame."""
 
-from PySide6.QtCore import QObject, Signal
+import time
+from collections.abc import Callable
 
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from app.domain.conversation import Dialogue
+from app.domain.generation import Sampling
+from app.engine.client import EngineClient
+from app.services.engine_reports import Target, gathered
+from app.services.engine_thread import EngineThread
 from app.services.payloads import EngineState
+
+_FRAME_MS = 16
 
 
 class EngineService(QObject):
     """Owns the worker thread that drives the engine child.
 
-    ``state_changed(EngineState)`` comes at most once per frame.
+    ``state_changed(EngineState)``: for the status line. ``reported(Report)``: what the jobs of `generate` come to, in
+    order. Both come at most once per frame; text that came in between is gathered.
     """
 
     state_changed = Signal(object)
+    reported = Signal(object)
+    _arrived = Signal()
+
+    def __init__(self, make_client: Callable[[], EngineClient]) -> None:
+        super().__init__()
+        self._state = EngineState()
+        self._last_frame = 0.0
+        self._frame = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
+        self._frame.timeout.connect(self.deliver)
+        self._arrived.connect(self._await_frame, Qt.ConnectionType.QueuedConnection)
+        self._thread = EngineThread(make_client, self._arrived.emit)
 
     @property
     def state(self) -> EngineState:
         """What the engine is doing now."""
-        raise NotImplementedError
+        return self._state
+
+    @property
+    def child_pid(self) -> int | None:
+        """The engine child's process id, while there is one."""
+        return self._thread.child_pid
+
+    def prepare(self, target: Target) -> None:
+        """Load a model in the background, so that the first answer need not wait for it."""
+        self._thread.prepare(target)
+
+    def generate(self, target: Target, dialogue: Dialogue, sampling: Sampling) -> int:
+        """Answer a dialogue, after the jobs before it; returns the job's id, which its reports carry."""
+        return self._thread.generate(target, dialogue, sampling)
+
+    def cancel(self, job_id: int) -> None:
+        """End a job at once, from whatever it is at; its `Ended` still comes."""
+        self._thread.cancel(job_id)
+
+    def deliver(self) -> None:
+        """Hand out what has come so far, without waiting for the frame."""
+        self._frame.stop()
+        self._last_frame = time.monotonic()
+        state, reports = self._thread.take()
+        if state is not None:
+            self._state = state
+            self.state_changed.emit(state)
+        for report in gathered(reports):
+            self.reported.emit(report)
+
+    def close(self) -> None:
+        """End the child and the thread, and hand out the last of what it said."""
+        self._thread.close()
+        self.deliver()
+
+    def _await_frame(self) -> None:
+        if not self._frame.isActive():
+            since = (time.monotonic() - self._last_frame) * 1000
+            self._frame.start(max(0, round(_FRAME_MS - since)))

@@ -1,9 +1,138 @@
-"""One program per profile."""
+"""One program per profile: the first holds a lock, a second start asks it to show its window and ends."""
 
-from PySide6.QtCore import QObject, Signal
+import hashlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+
+from app.domain.errors import ErrorCode, UserError
+
+log = logging.getLogger(__name__)
+
+_RAISE = b"raise\n"
+_DONE = b"done\n"
+_WAIT_MS = 2000
+_ATTEMPTS = 20
+
+
+class ProfileLock:
+    """A lock on a file that the system takes back when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> bool:
+        """Whether this process has the profile now. Raises ``UserError(PROFILE_UNWRITABLE)``."""
+        if self._descriptor is not None:
+            return True
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UserError(
+                ErrorCode.PROFILE_UNWRITABLE, path=str(self._path), reason=error.strerror or str(error)
+            ) from error
+        try:
+            _lock(descriptor)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let the next one have it. The file stays: removing it could take another's lock away."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an open file for this process; OSError when another has it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class SingleInstance(QObject):
     """``raise_requested()``: a second start wants to see this window."""
 
     raise_requested = Signal()
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is the profile's data folder; it has to exist."""
+        super().__init__()
+        self._folder = folder
+        self._lock = ProfileLock(folder / "alcove.lock")
+        # The name is short: on some systems it becomes part of a socket's path, which holds a hundred characters.
+        self._name = "alcove-" + hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:20]
+        self._server: QLocalServer | None = None
+
+    def claim(self) -> bool:
+        """Take the profile. False: another program has it, and was asked to show its window.
+
+        Raises ``UserError``: ``STORE_LOCKED`` when the other does not answer, ``PROFILE_UNWRITABLE``.
+        """
+        if not self._lock.take():
+            if self._ask_to_raise():
+                return False
+            raise UserError(ErrorCode.STORE_LOCKED, path=str(self._folder))
+        # The lock is ours, so a socket of this name is what a killed program has left.
+        QLocalServer.removeServer(self._name)
+        server = QLocalServer(self)
+        server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        server.newConnection.connect(self._accept)
+        if not server.listen(self._name):
+            # The lock alone keeps the profile safe; a second start then says that the profile is in use.
+            log.warning("no second start can be heard: %s", server.errorString())
+        self._server = server
+        return True
+
+    def close(self) -> None:
+        """Give the profile back."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._lock.release()
+
+    def _ask_to_raise(self) -> bool:
+        socket = QLocalSocket()
+        for _ in range(_ATTEMPTS):
+            socket.connectToServer(self._name)
+            if socket.waitForConnected(_WAIT_MS):
+                break
+            # The other may be starting too: it has the lock and does not listen yet.
+            QThread.msleep(_WAIT_MS // _ATTEMPTS)
+        else:
+            return False
+        socket.write(_RAISE)
+        answered = socket.waitForBytesWritten(_WAIT_MS) and socket.waitForReadyRead(_WAIT_MS)
+        answered = answered and socket.readAll().data() == _DONE
+        socket.disconnectFromServer()
+        return answered
+
+    def _accept(self) -> None:
+        assert self._server is not None
+        while (socket := self._server.nextPendingConnection()) is not None:
+            socket.setReadBufferSize(len(_RAISE))
+            socket.readyRead.connect(lambda socket=socket: self._answer(socket))
+            socket.disconnected.connect(socket.deleteLater)
+
+    def _answer(self, socket: QLocalSocket) -> None:
+        if socket.bytesAvailable() < len(_RAISE):
+            return
+        if socket.read(len(_RAISE)).data() == _RAISE:
+            socket.write(_DONE)
+            socket.flush()
+            self.raise_requested.emit()
+        else:
+            socket.abort()

@@ -1,0 +1,92 @@
+"""What goes to the engine's worker thread and what comes back from it: frozen values."""
+
+from dataclasses import dataclass, field
+
+from app.domain.conversation import Dialogue
+from app.domain.errors import UserError
+from app.domain.generation import FinishReason, Sampling, Timings, Usage
+from app.engine.protocol import LoadPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The model that has to be loaded, and how."""
+
+    path: str
+    name: str
+    plan: LoadPlan = field(default_factory=LoadPlan)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationJob:
+    """One answer to make. ``id`` is the request id that the engine child sees."""
+
+    id: int
+    target: Target
+    dialogue: Dialogue
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``done`` of ``total`` prompt tokens are in the model's memory."""
+
+    job_id: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextGrew:
+    """New text of an answer, per channel."""
+
+    job_id: int
+    reasoning: str = ""
+    commentary: str = ""
+    answer: str = ""
+
+    def __add__(self, other: "TextGrew") -> "TextGrew":
+        return TextGrew(
+            self.job_id,
+            self.reasoning + other.reasoning,
+            self.commentary + other.commentary,
+            self.answer + other.answer,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallMade:
+    """The model called a tool."""
+
+    job_id: int
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last report of a job. ``error`` tells why ``reason`` is ERROR; ``reasoning_s`` is how long it thought."""
+
+    job_id: int
+    reason: FinishReason
+    usage: Usage = field(default_factory=Usage)
+    timings: Timings = field(default_factory=Timings)
+    reasoning_s: float = 0.0
+    error: UserError | None = None
+
+
+Report = Reading | TextGrew | ToolCallMade | Ended
+
+
+def gathered(reports: tuple[Report, ...]) -> tuple[Report, ...]:
+    """The same reports with neighbours of one kind made one: text joined, only the last reading kept."""
+    result: list[Report] = []
+    for report in reports:
+        last = result[-1] if result else None
+        if isinstance(report, TextGrew) and isinstance(last, TextGrew) and last.job_id == report.job_id:
+            result[-1] = last + report
+        elif isinstance(report, Reading) and isinstance(last, Reading) and last.job_id == report.job_id:
+            result[-1] = report
+        else:
+            result.append(report)
+    return tuple(result)

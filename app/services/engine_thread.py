@@ -1,0 +1,425 @@
+"""The worker thread that drives the engine child: loads what is wanted, runs one answer after another."""
+
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from app.domain.conversation import Dialogue
+from app.domain.errors import ErrorCode, UserError
+from app.domain.generation import FinishReason, Sampling, Timings
+from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
+from app.engine.protocol import (
+    AnswerText,
+    Cancel,
+    CommentaryText,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    LoadProgress,
+    PrefillProgress,
+    ReasoningText,
+    ToolCalled,
+)
+from app.services.engine_reports import Ended, GenerationJob, Reading, Report, Target, TextGrew, ToolCallMade
+from app.services.payloads import EngineState, Phase
+
+log = logging.getLogger(__name__)
+
+_RATE_EVERY_S = 0.25
+# After these the model's memory is in an unknown state: it is loaded again for the next answer.
+_RELOAD_AFTER = frozenset({ErrorCode.DECODE_FAILED, ErrorCode.OUT_OF_MEMORY, ErrorCode.NO_MODEL_LOADED})
+
+
+class EngineThread:
+    """Owns the engine child. All public methods may be called from any thread and return at once.
+
+    ``notify`` is called on the worker thread when reports wait that `take` has not fetched yet.
+    """
+
+    def __init__(self, make_client: Callable[[], EngineClient], notify: Callable[[], None]) -> None:
+        self._make_client = make_client
+        self._notify = notify
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self._called = threading.Event()
+        # Guarded by the lock.
+        self._jobs: deque[GenerationJob] = deque()
+        self._wanted: Target | None = None
+        self._cancelled: set[int] = set()
+        self._client: EngineClient | None = None
+        self._sent: int | None = None
+        self._stalled = False
+        self._closing = False
+        self._reports: list[Report] = []
+        self._new_state: EngineState | None = None
+        # The worker's own.
+        self._state = EngineState()
+        self._loaded: Target | None = None
+        self._loading: Load | None = None
+        self._loading_target: Target | None = None
+        self._giving_up_load = False
+        self._load_s = 0.0
+        self._running: _Progress | None = None
+        self._thread = threading.Thread(target=self._run, name="engine")
+        self._thread.start()
+
+    # ---- any thread ----
+
+    def prepare(self, target: Target) -> None:
+        """Load ``target`` in the background, once nothing runs."""
+        with self._lock:
+            self._wanted = target
+        self._call()
+
+    def generate(self, target: Target, dialogue: Dialogue, sampling: Sampling) -> int:
+        """Answer ``dialogue`` after the jobs before it; returns the job's id."""
+        job = GenerationJob(next(self._ids), target, dialogue, sampling)
+        with self._lock:
+            self._jobs.append(job)
+            self._wanted = target
+        self._call()
+        return job.id
+
+    def cancel(self, job_id: int) -> None:
+        """End a job, whatever it is at; its `Ended` still comes. Unknown and ended jobs are ignored."""
+        with self._lock:
+            self._cancelled.add(job_id)
+            # A child that hangs hears nothing: the worker ends it instead.
+            client = self._client if self._sent == job_id and not self._stalled else None
+        if client is not None:
+            client.send(Cancel(job_id))
+        self._call()
+
+    def take(self) -> tuple[EngineState | None, tuple[Report, ...]]:
+        """What has happened since the last call: the newest state, if it changed, and the reports in order."""
+        with self._lock:
+            state, self._new_state = self._new_state, None
+            reports, self._reports = tuple(self._reports), []
+        return state, reports
+
+    @property
+    def child_pid(self) -> int | None:
+        """The engine child's process id, while there is one."""
+        with self._lock:
+            return self._client.pid if self._client is not None else None
+
+    def close(self) -> None:
+        """End the child and the thread. Reports that were made until then can still be taken."""
+        with self._lock:
+            self._closing = True
+        self._call()
+        self._thread.join()
+
+    def _call(self) -> None:
+        self._called.set()
+        with self._lock:
+            if self._client is not None:
+                self._client.wake()
+
+    # ---- the worker ----
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                self._step()
+            except Exception as bug:
+                # Whoever waits for an answer has to hear of its end.
+                log.exception("the engine's worker failed")
+                self._lose(UserError(ErrorCode.BUG, reason=type(bug).__name__))
+        self._drop_client()
+
+    def _step(self) -> None:
+        self._called.clear()
+        self._end_cancelled()
+        self._advance()
+        if self._client is None:
+            self._called.wait()
+            return
+        received = self._client.receive(None)
+        match received:
+            case None:
+                pass
+            case EngineLost():
+                log.error("the engine was lost: %s %s", received.code, received.reason)
+                self._lose(UserError(received.code, reason=received.reason))
+            case EngineStalled():
+                self._set_stalled(True)
+            case EngineResumed():
+                self._set_stalled(False)
+            case _:
+                self._handle(received)
+
+    def _end_cancelled(self) -> None:
+        """Jobs that were cancelled before they were sent end here, and so does a child that hangs on one."""
+        with self._lock:
+            gone = [job for job in self._jobs if job.id in self._cancelled]
+            self._jobs = deque(job for job in self._jobs if job.id not in self._cancelled)
+            hangs = self._stalled and self._sent in self._cancelled
+        for job in gone:
+            self._report(Ended(job.id, FinishReason.CANCELLED))
+        if hangs and self._running is not None:
+            running, self._running = self._running, None
+            self._drop_client()
+            self._report(running.ended(FinishReason.CANCELLED))
+            self._show(EngineState())
+
+    def _advance(self) -> None:
+        """Start what comes next, if nothing runs."""
+        if self._running is not None:
+            return
+        with self._lock:
+            job = self._jobs[0] if self._jobs else None
+            target = job.target if job is not None else self._wanted
+        if self._loading is not None:
+            if target != self._loading_target and not self._giving_up_load and self._client is not None:
+                self._giving_up_load = True
+                self._client.send(Cancel(self._loading.request_id))
+        elif target is not None and target != self._loaded:
+            self._load(target)
+        elif job is not None:
+            self._send(job)
+
+    def _load(self, target: Target) -> None:
+        try:
+            client = self._client or self._start_client()
+        except UserError as error:
+            self._load_failed(target, error)
+            return
+        self._loaded = None
+        self._loading = Load(next(self._ids), target.path, target.plan)
+        self._loading_target = target
+        self._giving_up_load = False
+        self._show(EngineState(Phase.LOADING, model_name=target.name))
+        client.send(self._loading)
+
+    def _start_client(self) -> EngineClient:
+        client = self._make_client()
+        client.start()
+        with self._lock:
+            self._client = client
+            self._stalled = False
+        return client
+
+    def _send(self, job: GenerationJob) -> None:
+        assert self._client is not None
+        with self._lock:
+            self._jobs.popleft()
+        load_s, self._load_s = self._load_s, 0.0
+        self._running = _Progress(job.id, load_s)
+        self._show(replace(self._state, phase=Phase.READING, progress=0.0, tokens_per_s=0.0))
+        self._client.send(Generate(job.id, job.dialogue, job.sampling))
+        with self._lock:
+            # From here on `cancel` sends by itself; a cancel that came a moment earlier is sent now.
+            self._sent = job.id
+            cancelled = job.id in self._cancelled
+        if cancelled:
+            self._client.send(Cancel(job.id))
+
+    def _handle(self, event: Event) -> None:
+        if self._loading is not None:
+            self._handle_loading(event, self._loading, self._loading_target)
+        elif self._running is not None:
+            self._handle_running(event, self._running)
+
+    def _handle_loading(self, event: Event, load: Load, target: Target | None) -> None:
+        match event:
+            case LoadProgress(request_id=load.request_id, fraction=fraction):
+                self._show(replace(self._state, progress=fraction))
+            case Loaded(request_id=load.request_id):
+                self._loading = None
+                self._loaded = target
+                self._load_s = event.load_s
+                self._show(replace(self._state, phase=Phase.READY, progress=0.0, context=event.context))
+            case Failed(request_id=load.request_id):
+                self._loading = None
+                if self._giving_up_load:
+                    self._show(EngineState())
+                elif target is not None:
+                    self._load_failed(target, error_of(event))
+            case _:
+                pass
+
+    def _load_failed(self, target: Target, error: UserError) -> None:
+        """Every job that waits for this model ends; it is not tried again until somebody asks."""
+        with self._lock:
+            failed = [job for job in self._jobs if job.target == target]
+            self._jobs = deque(job for job in self._jobs if job.target != target)
+            if self._wanted == target:
+                self._wanted = None
+        self._show(EngineState(Phase.FAILED, model_name=target.name, error=error))
+        for job in failed:
+            self._report(Ended(job.id, FinishReason.ERROR, error=error))
+
+    def _handle_running(self, event: Event, running: "_Progress") -> None:
+        match event:
+            case PrefillProgress(request_id=running.job_id, done=done, total=total):
+                self._report(Reading(running.job_id, done, total))
+                self._show(replace(self._state, phase=Phase.READING, progress=done / total if total else 0.0))
+            case ReasoningText(request_id=running.job_id, text=text):
+                running.thinks()
+                self._grow(running, TextGrew(running.job_id, reasoning=text))
+            case CommentaryText(request_id=running.job_id, text=text):
+                running.speaks()
+                self._grow(running, TextGrew(running.job_id, commentary=text))
+            case AnswerText(request_id=running.job_id, text=text):
+                running.speaks()
+                self._grow(running, TextGrew(running.job_id, answer=text))
+            case ToolCalled(request_id=running.job_id, name=name, arguments=arguments):
+                running.speaks()
+                self._report(ToolCallMade(running.job_id, name, arguments))
+            case Finished(request_id=running.job_id):
+                self._finish(running, event)
+            case Failed(request_id=running.job_id):
+                self._fail(running, error_of(event))
+            case _:
+                pass
+
+    def _grow(self, running: "_Progress", text: TextGrew) -> None:
+        self._report(text)
+        if (rate := running.rate()) is not None or self._state.phase is not Phase.ANSWERING:
+            self._show(replace(self._state, phase=Phase.ANSWERING, progress=0.0, tokens_per_s=rate or 0.0))
+
+    def _finish(self, running: "_Progress", event: Finished) -> None:
+        self._end_running()
+        timings = replace(event.timings, load_s=running.load_s)
+        self._report(running.ended(event.reason, timings=timings, finished=event))
+        self._show(
+            replace(self._state, phase=Phase.READY, progress=0.0, tokens_per_s=event.timings.decode_tokens_per_s)
+        )
+
+    def _fail(self, running: "_Progress", error: UserError) -> None:
+        self._end_running()
+        if error.code in _RELOAD_AFTER:
+            self._loaded = None
+            self._show(replace(self._state, phase=Phase.FAILED, progress=0.0, error=error))
+        else:
+            self._show(replace(self._state, phase=Phase.READY, progress=0.0))
+        self._report(running.ended(FinishReason.ERROR, error=error))
+
+    def _end_running(self) -> None:
+        with self._lock:
+            self._sent = None
+        self._running = None
+
+    def _lose(self, error: UserError) -> None:
+        """The child is gone: what ran has ended, and nothing is loaded."""
+        target = self._loading_target if self._loading is not None else None
+        running, self._running = self._running, None
+        self._drop_client()
+        self._show(EngineState(Phase.FAILED, model_name=self._state.model_name, error=error))
+        if running is not None:
+            self._report(running.ended(FinishReason.ERROR, error=error))
+        with self._lock:
+            # Nothing is loaded again by itself: what killed the child could do so for ever.
+            self._wanted = None
+        if target is not None:
+            self._load_failed(target, error)
+
+    def _drop_client(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+            self._sent = None
+            self._stalled = False
+        self._loaded = None
+        self._loading = None
+        if client is not None:
+            client.close()
+
+    # ---- reports ----
+
+    def _set_stalled(self, stalled: bool) -> None:
+        with self._lock:
+            self._stalled = stalled
+        if stalled:
+            self._show(replace(self._state, phase=Phase.STALLED))
+        elif self._loading is not None:
+            self._show(replace(self._state, phase=Phase.LOADING))
+        elif self._running is not None:
+            self._show(replace(self._state, phase=Phase.ANSWERING if self._running.has_text else Phase.READING))
+        else:
+            self._show(replace(self._state, phase=Phase.READY if self._loaded is not None else Phase.UNLOADED))
+
+    def _show(self, state: EngineState) -> None:
+        if state == self._state:
+            return
+        self._state = state
+        with self._lock:
+            first = self._new_state is None and not self._reports
+            self._new_state = state
+        if first:
+            self._notify()
+
+    def _report(self, report: Report) -> None:
+        with self._lock:
+            first = self._new_state is None and not self._reports
+            self._reports.append(report)
+        if first:
+            self._notify()
+
+
+class _Progress:
+    """What the worker measures of the answer that runs."""
+
+    def __init__(self, job_id: int, load_s: float) -> None:
+        self.job_id = job_id
+        self.load_s = load_s
+        self.has_text = False
+        self._thinking_since: float | None = None
+        self._reasoning_s = 0.0
+        self._first_text = 0.0
+        self._last_rate = 0.0
+        self._pieces = 0
+
+    def thinks(self) -> None:
+        """Reasoning arrived."""
+        if self._thinking_since is None:
+            self._thinking_since = time.monotonic()
+
+    def speaks(self) -> None:
+        """Something else arrived: a stretch of reasoning, if there was one, is over."""
+        if self._thinking_since is not None:
+            self._reasoning_s += time.monotonic() - self._thinking_since
+            self._thinking_since = None
+
+    def rate(self) -> float | None:
+        """Count a piece of text, which is about a token; pieces per second, when it is time to show it again."""
+        now = time.monotonic()
+        if not self.has_text:
+            self.has_text = True
+            self._first_text = self._last_rate = now
+            return None
+        self._pieces += 1
+        if now - self._last_rate < _RATE_EVERY_S:
+            return None
+        self._last_rate = now
+        return self._pieces / (now - self._first_text)
+
+    def ended(
+        self,
+        reason: FinishReason,
+        timings: Timings | None = None,
+        finished: Finished | None = None,
+        error: UserError | None = None,
+    ) -> Ended:
+        """The last report."""
+        self.speaks()
+        ended = Ended(self.job_id, reason, reasoning_s=self._reasoning_s, error=error)
+        if timings is not None and finished is not None:
+            return replace(ended, usage=finished.usage, timings=timings)
+        return ended
+
+
+def error_of(failed: Failed) -> UserError:
+    """The error that a `Failed` carries; a child that names an unknown one is no better than one that sends garbage."""
+    try:
+        code = ErrorCode(failed.code)
+    except ValueError:
+        return UserError(ErrorCode.ENGINE_GARBAGE)
+    return UserError(code, **failed.values)
