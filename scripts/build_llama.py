@@ -17,6 +17,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -241,20 +242,34 @@ def compile_wheel(command: list[str], environment: Mapping[str, str], log: Path)
                 env=dict(environment),
                 text=True,
                 errors="replace",
+                # A group of its own: the compilers end with it.
+                start_new_session=os.name != "nt",
             ) as process,
         ):
             assert process.stdout is not None
-            for line in process.stdout:
-                output.write(line)
-                last.append(line)
-                with lock:
-                    progress.feed(line, time.monotonic())
+            try:
+                for line in process.stdout:
+                    output.write(line)
+                    last.append(line)
+                    with lock:
+                        progress.feed(line, time.monotonic())
+            except BaseException:
+                end_group(process)
+                raise
     finally:
         over.set()
         ticker.join()
         progress.close()
     if process.returncode != 0:
         raise SetUpError(f"{''.join(last)}\nllama.cpp was not built. The whole output is in {log}.")
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """End an interrupted build with everything that it has started."""
+    if os.name == "nt":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGTERM)
 
 
 def ensure_wheel(wanted: Recipe, *, uv: Path, python: Path) -> Path:
@@ -286,7 +301,11 @@ def ensure_wheel(wanted: Recipe, *, uv: Path, python: Path) -> Path:
         # Without --no-cache-dir pip takes a wheel that was built with other flags.
         command += ["--no-cache-dir", "--no-binary", PACKAGE, "--disable-pip-version-check"]
         command += ["--wheel-dir", str(work / "out"), "--require-hashes", "-r", str(line)]
-        compile_wheel(command, build_environment(tools), folder / LOG_NAME)
+        # Inside, so that an interrupted build leaves nothing in the system's folder for temporary files.
+        scratch = work / "tmp"
+        scratch.mkdir()
+        variables = build_environment(tools) | {"TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
+        compile_wheel(command, variables, folder / LOG_NAME)
         built = next((work / "out").glob("*.whl"))
         (work / "out" / "recipe.json").write_text(json.dumps(describe(wanted), indent=1) + "\n", encoding="utf-8")
         keep(work / "out", folder / wanted.key)
@@ -352,6 +371,9 @@ def main(argv: list[str] | None = None) -> int:
     except SetUpError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        return 130
     return 0
 
 

@@ -41,6 +41,9 @@ def main(argv: list[str] | None = None) -> int:
     except SetUpError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("Interrupted. What was done so far is kept.")
+        return 130
     if arguments.setup_only:
         return 0
     command = [str(environment.venv_python()), "-m", "app", *passed]

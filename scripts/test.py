@@ -42,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     except SetUpError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("Interrupted. What was done so far is kept.")
+        return 130
     failed: list[str] = []
     if not passed:
         say("Checking and testing: " + ("under an hour." if arguments.all else "under 20 minutes."))

@@ -191,6 +191,19 @@ def test_a_build_that_fails_shows_the_end_of_its_output(tmp_path: Path) -> None:
     assert log.read_text() == "[1/2] cc\nno such header\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a group of processes is POSIX's")
+def test_an_interrupted_build_ends_what_it_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # The guard against leaked processes, which every test runs under, is the judge.
+    def interrupt(_progress: Progress, _line: str, _now: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "feed", interrupt)
+    grandchild = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); import time; time.sleep(600)'])"
+    command = [sys.executable, "-c", grandchild]
+    with pytest.raises(KeyboardInterrupt):
+        build_llama.compile_wheel(command, {}, tmp_path / "build.log")
+
+
 def test_a_finished_build_gets_to_its_place_whole(tmp_path: Path) -> None:
     built = tmp_path / "out"
     built.mkdir()
