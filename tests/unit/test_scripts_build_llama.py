@@ -198,8 +198,9 @@ def test_an_interrupted_build_ends_what_it_started(monkeypatch: pytest.MonkeyPat
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Progress, "feed", interrupt)
-    grandchild = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); import time; time.sleep(600)'])"
-    command = [sys.executable, "-c", grandchild]
+    compiler = "print(1, flush=True); import time; time.sleep(600)"
+    pip = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {compiler!r}])"
+    command = [sys.executable, "-c", pip]
     with pytest.raises(KeyboardInterrupt):
         build_llama.compile_wheel(command, {}, tmp_path / "build.log")
 
