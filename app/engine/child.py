@@ -1,0 +1,220 @@
+"""The engine child: reads requests, runs them on the main thread, sends events. Started by ``client``.
+
+Three threads. The reader takes requests as they come, so that a cancel acts while the main thread is inside llama.cpp;
+the heart beats on its own, so that the window can tell a working child from a stopped one; the main thread loads and
+generates. The reader also notices that the window is gone (the pipe ends) and takes the process with it.
+"""
+
+import ctypes
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.domain.errors import ErrorCode, UserError
+from app.engine.frames import FrameError, event_codec, request_codec
+from app.engine.protocol import (
+    Cancel,
+    Event,
+    Failed,
+    Generate,
+    Heartbeat,
+    Hello,
+    Load,
+    Render,
+    Request,
+    Shutdown,
+    Unload,
+)
+
+if TYPE_CHECKING:
+    from app.engine.session import EngineSession
+
+HEARTBEAT_S = 0.2
+LOG_LIMIT_BYTES = 1024 * 1024
+_PR_SET_PDEATHSIG = 1
+
+log = logging.getLogger("alcove.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOptions:
+    """What a child is started with. ``log_path`` "" logs nothing; ``cpu_variant`` "" is the engine's choice."""
+
+    log_path: str = ""
+    cpu_variant: str = ""
+
+
+def run(requests: Connection, events: Connection, options: ChildOptions) -> None:
+    """The child's life, from its first heartbeat to the exit of its process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches the whole group; the window decides
+    _die_with_parent()
+    _open_log(options.log_path)
+    EngineChild(requests, events).run(options)
+    _leave(0)
+
+
+def _leave(status: int) -> None:
+    """End at once. Nothing is left to save, and an orderly end would wait for threads that wait for the pipe."""
+    logging.shutdown()
+    os._exit(status)
+
+
+class EngineChild:
+    """Requests in, events out."""
+
+    def __init__(self, requests: Connection, events: Connection) -> None:
+        self._requests = requests
+        self._events = events
+        self._request_codec = request_codec()
+        self._event_codec = event_codec()
+        self._send_lock = threading.Lock()
+        self._work: queue.SimpleQueue[Load | Generate | Render | Unload | None] = queue.SimpleQueue()
+        self._open_lock = threading.Lock()
+        self._open: dict[int, threading.Event] = {}  # requests that have not ended; set when they are cancelled
+        self._ending = False
+
+    def run(self, options: ChildOptions) -> None:
+        """Serve until a ``Shutdown``."""
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+        # Imported here, not above: the heart beats while the libraries load, and the client needs none of them.
+        from app.engine.llama_backend import LlamaLog, load_backends
+        from app.engine.session import EngineSession
+
+        llama_log = LlamaLog()
+        try:
+            backends = load_backends(options.cpu_variant)
+        except UserError as error:
+            log.error("%s", error)
+            _leave(2)
+            return
+        log.info("backends: %s", ", ".join(backends))
+        session = EngineSession(self.send, llama_log)
+        self.send(Hello(os.getpid(), backends))
+        while (request := self._work.get()) is not None:
+            self._serve(session, request)
+        session.unload()
+
+    def send(self, event: Event) -> None:
+        """Send one event, from any thread. Ends the process when the window is gone."""
+        frame = self._event_codec.encode(event)
+        try:
+            with self._send_lock:
+                self._events.send_bytes(frame)
+        except OSError:
+            _leave(0)
+
+    def _serve(self, session: "EngineSession", request: Load | Generate | Render | Unload) -> None:
+        with self._open_lock:
+            cancelled = self._open[request.request_id]
+        try:
+            match request:
+                case Load():
+                    session.load(request, cancelled)
+                case Generate():
+                    session.generate(request, cancelled)
+                case Render():
+                    session.render(request)
+                case Unload():
+                    session.unload(request.request_id)
+        except UserError as error:
+            log.warning("request %d: %s", request.request_id, error)
+            self.send(Failed(request.request_id, error.code, error.values))
+        except FrameError as error:  # the answer is too large for the pipe
+            self.send(Failed(request.request_id, ErrorCode.INVALID_REQUEST, {"reason": error.reason}))
+        except Exception as error:  # the edge of the process: whatever goes wrong is said, and it goes on
+            log.exception("request %d", request.request_id)
+            self.send(Failed(request.request_id, ErrorCode.BUG, {"reason": type(error).__name__}))
+        finally:
+            with self._open_lock:
+                del self._open[request.request_id]
+
+    # ---- Reader ----
+
+    def _read(self) -> None:
+        status = 4
+        try:
+            while True:
+                request, _ = self._request_codec.receive(self._requests)
+                self._take(request)
+        except EOFError:
+            status = 0
+        except FrameError:
+            # A window that talks nonsense cannot be answered: there is no request to answer.
+            status = 3
+        finally:  # whatever happened: without this thread nobody would notice the window's end
+            log.info("no more requests", exc_info=status != 0)
+            _leave(status)
+
+    def _take(self, request: Request) -> None:
+        match request:
+            case Cancel():
+                with self._open_lock:
+                    if cancelled := self._open.get(request.request_id):
+                        cancelled.set()
+            case Shutdown():
+                with self._open_lock:
+                    self._ending = True
+                    for cancelled in self._open.values():
+                        cancelled.set()
+                self._work.put(None)
+            case _:
+                with self._open_lock:
+                    if self._ending:
+                        return
+                    if request.request_id in self._open:
+                        raise FrameError("a request id that is in use")
+                    self._open[request.request_id] = threading.Event()
+                self._work.put(request)
+
+    # ---- Heart ----
+
+    def _beat(self) -> None:
+        pause = threading.Event()
+        beat = Heartbeat()
+        while True:
+            self.send(beat)
+            pause.wait(HEARTBEAT_S)
+
+
+def _die_with_parent() -> None:
+    """Linux ends this process when the thread that started it ends: a second line behind the end of the pipe."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _open_log(path: str) -> None:
+    """Send logging, faults and whatever C libraries print to the file, or nowhere; never to the terminal."""
+    try:
+        target = _log_file(Path(path)) if path else os.open(os.devnull, os.O_WRONLY)
+    except OSError:
+        path = ""
+        target = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    os.close(target)
+    if not path:
+        return
+    stream = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("alcove")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    faulthandler.enable(stream)
+
+
+def _log_file(path: Path) -> int:
+    """A descriptor that appends; what is over the limit moves to one older file first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+        path.replace(path.with_suffix(".old.log"))
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
