@@ -32,6 +32,7 @@ class ErrorCode(StrEnum):
     MODEL_LOAD_FAILED = "model-load-failed"
     OUT_OF_MEMORY = "out-of-memory"
     NO_MODEL_LOADED = "no-model-loaded"
+    STILL_ANSWERING = "still-answering"
     DECODE_FAILED = "decode-failed"
     ENGINE_DIED = "engine-died"
     ENGINE_GARBAGE = "engine-garbage"
@@ -101,6 +102,9 @@ SENTENCES: dict[ErrorCode, Sentences] = {
         "There is not enough memory to load {name}.", "Close other programs, or lower the context length."
     ),
     ErrorCode.NO_MODEL_LOADED: Sentences("No model is loaded.", "Choose a model first."),
+    ErrorCode.STILL_ANSWERING: Sentences(
+        "The last message in this chat is still being answered.", "Wait for the end of the answer, or stop it first."
+    ),
     ErrorCode.DECODE_FAILED: Sentences(
         "The model stopped working in the middle of an answer ({reason}).", "Reload the model and try again."
     ),
@@ -127,7 +131,7 @@ SENTENCES: dict[ErrorCode, Sentences] = {
         "Use that version; this one leaves them untouched.",
     ),
     ErrorCode.STORE_DAMAGED: Sentences(
-        "The chat database {path} was damaged. What could be read is here again (chats: {chats}, messages: {messages}).",
+        "The chat database {path} was damaged. What could be read is here (chats: {chats}, messages: {messages}).",
         "The damaged file is kept as {aside}.",
     ),
     ErrorCode.STORE_UNREADABLE: Sentences(

@@ -1,9 +1,11 @@
+# ruff: noqa: S608 - the only names put into SQL are this module's own columns and tables
 """All chats of a profile: trees of messages in SQLite."""
 
 import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, cast
@@ -25,6 +27,7 @@ _TOOL_CALLS = msgspec.json.Decoder(tuple[ToolCall, ...])
 _RECEIPT = msgspec.json.Decoder(Receipt)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class ChatStore:
@@ -53,6 +56,10 @@ class ChatStore:
     def close(self) -> None:
         """Give the file back to other programs."""
         self._db.close()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Several changes as one: all of them are on the disk at its end, or none."""
+        return self._db.transaction()
 
     # ---- Conversations ----
 
@@ -262,7 +269,7 @@ def _node(row: Row) -> MessageNode:
     )
 
 
-def _parsed(decoder: msgspec.json.Decoder[T], cell: Cell, otherwise: T) -> T:
+def _parsed(decoder: msgspec.json.Decoder[T], cell: Cell, otherwise: U) -> T | U:
     """A JSON column as its value. One that was changed by hand into nonsense must not close a whole chat."""
     try:
         return decoder.decode(cast("str", cell))

@@ -1,9 +1,13 @@
 """The one module that touches the database driver: a connection that speaks in known errors."""
 
+# The driver's type stubs name a type that Python 3.11 does not have yet.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import cast
 
 import apsw
 
@@ -75,7 +79,7 @@ class Database:
     def rows(self, sql: str, bindings: Sequence[Cell] = ()) -> list[Row]:
         """All rows of a query."""
         with self._known_errors():
-            return self._connection.execute(sql, bindings).fetchall()
+            return cast("list[Row]", self._connection.execute(sql, bindings).fetchall())
 
     def row(self, sql: str, bindings: Sequence[Cell] = ()) -> Row | None:
         """The first row of a query, None when there is none."""
@@ -107,8 +111,11 @@ class Database:
             self._connection.execute(sql)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All changes inside are kept together, or none of them."""
+    def transaction(self) -> Generator[None]:
+        """All changes inside are kept together, or none of them. One inside another is a part of it."""
+        if self._connection.in_transaction:
+            yield
+            return
         with self._known_errors():
             self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -172,7 +179,7 @@ class Database:
             raise write_error(path, error) from error
 
     @contextlib.contextmanager
-    def _known_errors(self) -> Iterator[None]:
+    def _known_errors(self) -> Generator[None]:
         try:
             yield
         except (apsw.Error, UnicodeDecodeError) as error:
@@ -187,7 +194,7 @@ class Database:
             case apsw.FullError():
                 return UserError(ErrorCode.DISK_FULL, path=path)
             case apsw.IOError():
-                if error.extendedresult in _READ_FAILURES:
+                if getattr(error, "extendedresult", 0) in _READ_FAILURES:
                     return UserError(ErrorCode.STORE_UNREADABLE, path=path)
                 return UserError(ErrorCode.DISK_FULL, path=path)
             case apsw.CorruptError() | apsw.NotADBError() | UnicodeDecodeError():

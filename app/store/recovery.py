@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the only names put into SQL are this module's own columns and tables
 """Read what a damaged chat database still gives, row by row."""
 
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ def _copy(source: Database, target: Database) -> Recovered:
         node, conversation, parent, created = row[:4]
         if _id(conversation) not in shown:
             target.insert(
-                f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?,'',?,?,date(?,'unixepoch'),'medium','','[]','',NULL,NULL)",
+                f"INSERT INTO conversation ({_CONVERSATION})"
+                " VALUES (?,'',?,?,date(?,'unixepoch'),'medium','','[]','',NULL,NULL)",
                 [conversation, created, created, created],
             )
             shown[_id(conversation)] = None

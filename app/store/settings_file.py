@@ -38,7 +38,7 @@ class SettingsFile:
             document = self._read()
         except UserError as problem:
             return LoadedSettings(Settings(), (problem,))
-        except _Broken:
+        except _NotTomlError:
             return LoadedSettings(Settings(), (self._set_aside(),))
         settings = Settings()
         problems: list[UserError] = []
@@ -68,7 +68,7 @@ class SettingsFile:
         """
         try:
             document = self._read()
-        except _Broken:
+        except _NotTomlError:
             self._set_aside()
             document = tomlkit.document()
         for setting in SETTINGS:
@@ -86,11 +86,11 @@ class SettingsFile:
             reason = reason_of(error)
             raise UserError(ErrorCode.FILE_UNREADABLE, path=str(self._path), reason=reason) from error
         if len(data) > _LARGEST:
-            raise _Broken
+            raise _NotTomlError
         try:
             return tomlkit.parse(data.decode("utf-8-sig"))
         except (UnicodeDecodeError, TOMLKitError, RecursionError, ValueError) as error:
-            raise _Broken from error
+            raise _NotTomlError from error
 
     def _set_aside(self) -> UserError:
         """Move the broken file away; what went wrong, for the user, be it that it cannot be moved."""
@@ -100,7 +100,7 @@ class SettingsFile:
             return error
 
 
-class _Broken(Exception):
+class _NotTomlError(Exception):
     """The file is not TOML. Not for the user: it is set aside and said so."""
 
 
@@ -136,7 +136,7 @@ def _written(setting: Setting[Value], value: Value) -> Item:
     if setting.kind is Kind.TEXT and isinstance(value, str):
         readable = "\n" in value and "\\" not in value and '"""' not in value and not value.endswith('"')
         return tomlkit.string(value, multiline=readable)
-    return cast("Item", tomlkit.item(value))
+    return tomlkit.item(value)
 
 
 def _spelled(setting: Setting[Value]) -> str:

@@ -1,0 +1,70 @@
+"""What a model is, as the lists and the planners need it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.domain.errors import ErrorCode, UserError
+from app.gguf.header import TOKENS_KEY, Header, read_header_file
+
+# Without these a vocabulary cannot carry a harmony conversation.
+HARMONY_TOKENS: Final = frozenset(
+    {"<|start|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|end|>", "<|call|>", "<|return|>"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """A model by its header. ``parameters`` counts weights, ``trained_context`` tokens, ``size_bytes`` the file.
+
+    ``quantization`` is the number format that most of the bytes are in. 0 and "" stand for: the file does not say.
+    """
+
+    name: str
+    architecture: str
+    parameters: int
+    quantization: str
+    trained_context: int
+    layers: int
+    vocabulary: int
+    size_bytes: int
+    has_chat_template: bool
+    speaks_harmony: bool
+
+
+def read_shape(path: Path) -> ModelShape:
+    """The shape of a model file on this machine; ``UserError`` as ``read_header_file``."""
+    return shape_of(read_header_file(path), str(path))
+
+
+def shape_of(header: Header, path: str) -> ModelShape:
+    """The shape of the model that ``header`` describes; ``GGUF_BROKEN`` when it lacks what every model has."""
+    architecture = _text(header, "general.architecture")
+    if not architecture or not header.tensors:
+        reason = "it names no kind of model" if not architecture else "it has no weights"
+        raise UserError(ErrorCode.GGUF_BROKEN, path=path, reason=reason)
+    by_type: dict[str, int] = {}
+    for tensor in header.tensors:
+        by_type[tensor.type.name] = by_type.get(tensor.type.name, 0) + tensor.size_bytes
+    return ModelShape(
+        name=_text(header, "general.name"),
+        architecture=architecture,
+        parameters=sum(tensor.elements for tensor in header.tensors),
+        quantization=max(by_type, key=lambda name: by_type[name]),
+        trained_context=_number(header, f"{architecture}.context_length"),
+        layers=_number(header, f"{architecture}.block_count"),
+        vocabulary=header.arrays.get(TOKENS_KEY, 0),
+        size_bytes=header.size_bytes,
+        has_chat_template=bool(_text(header, "tokenizer.chat_template")),
+        speaks_harmony=header.control_like >= HARMONY_TOKENS,
+    )
+
+
+def _text(header: Header, key: str) -> str:
+    value = header.metadata.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _number(header: Header, key: str) -> int:
+    value = header.metadata.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,204 @@
+"""The models on this machine: the built-in guide, and files that were added where they lie."""
+
+import os
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+import tomlkit
+
+from app.domain.errors import ErrorCode, UserError
+from app.files.atomic import reason_of, set_aside, write_atomically
+from app.gguf.shape import ModelShape, read_shape
+
+DEMO_ID: Final = "demo"
+DEMO_NAME: Final = "Demo guide (built in)"
+_LARGEST: Final = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model that can be chosen. ``size_bytes`` of the file, ``trained_context`` in tokens, 0 when unknown.
+
+    ``missing``: its file is not there (any more); ``broken``: it is there, but no model can be read from it.
+    """
+
+    id: str
+    name: str
+    path: Path
+    architecture: str = ""
+    quantization: str = ""
+    parameters: int = 0
+    size_bytes: int = 0
+    trained_context: int = 0
+    layers: int = 0
+    has_chat_template: bool = False
+    speaks_harmony: bool = False
+    builtin: bool = False
+    missing: bool = False
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An added file as the list keeps it: what its header said when it had this size and time."""
+
+    id: str
+    path: str
+    size: int
+    modified_ns: int
+    shape: ModelShape
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What the list's file holds."""
+
+    version: int = 1
+    models: tuple[_Entry, ...] = field(default_factory=tuple)
+
+
+class Library:
+    """The models of a profile, for one thread at a time. Files are used in place, never copied or changed.
+
+    ``problems`` says what was wrong with the list when it was read, for the user.
+    """
+
+    def __init__(self, models_toml: Path, demo_path: Path) -> None:
+        self._file = models_toml
+        self._demo_path = demo_path
+        self._entries, self.problems = self._read()
+        self._demo: ModelShape | None = None
+
+    def models(self) -> tuple[InstalledModel, ...]:
+        """The built-in guide first, then the added ones in the order they came."""
+        return (self._built_in(), *map(self._installed, self._entries))
+
+    def add(self, path: Path) -> InstalledModel:
+        """List a model file; one that is listed already is found again.
+
+        Raises ``UserError``: those of ``read_header_file``, and of writing the list.
+        """
+        try:
+            found = path.expanduser().resolve(strict=True)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UserError(ErrorCode.FILE_NOT_FOUND, path=_shown(path)) from error
+        except (OSError, RuntimeError) as error:  # RuntimeError: a home that is not known, links in a circle
+            reason = reason_of(error) if isinstance(error, OSError) else str(error)
+            raise UserError(ErrorCode.FILE_UNREADABLE, path=_shown(path), reason=reason) from error
+        if _shown(found) != str(found):
+            # The list, the pipe to the engine and llama.cpp itself all speak UTF-8.
+            raise UserError(ErrorCode.FILE_UNREADABLE, path=_shown(found), reason="its name is not valid text")
+        for model in self.models():
+            if not model.missing and _same_file(model.path, found) and not model.broken:
+                return model
+        shape = read_shape(found)
+        status = found.stat()
+        known = next((entry for entry in self._entries if entry.path == str(found)), None)
+        entry = _Entry(
+            id=known.id if known else uuid4().hex[:12],
+            path=str(found),
+            size=status.st_size,
+            modified_ns=status.st_mtime_ns,
+            shape=shape,
+        )
+        self._write((*(other for other in self._entries if other is not known), entry))
+        return self._installed(entry)
+
+    def forget(self, model_id: str) -> None:
+        """Take an added model off the list; its file stays. The built-in guide stays listed: ValueError."""
+        if model_id == DEMO_ID:
+            raise ValueError(model_id)
+        self._write(tuple(entry for entry in self._entries if entry.id != model_id))
+
+    def _built_in(self) -> InstalledModel:
+        try:
+            self._demo = self._demo or read_shape(self._demo_path)
+        except UserError as error:
+            missing = error.code is ErrorCode.FILE_NOT_FOUND
+            return InstalledModel(
+                DEMO_ID, DEMO_NAME, self._demo_path, builtin=True, missing=missing, broken=not missing
+            )
+        return _installed(DEMO_ID, DEMO_NAME, self._demo_path, self._demo, builtin=True)
+
+    def _installed(self, entry: _Entry) -> InstalledModel:
+        """An entry as its file is now; a file that has changed is read again."""
+        path = Path(entry.path)
+        shape = entry.shape
+        missing = broken = False
+        try:
+            status = path.stat()
+            if (status.st_size, status.st_mtime_ns) != (entry.size, entry.modified_ns):
+                shape = read_shape(path)
+        except OSError:
+            missing = True
+        except UserError:
+            broken = True
+        return _installed(entry.id, shape.name or path.stem, path, shape, missing=missing, broken=broken)
+
+    def _read(self) -> tuple[tuple[_Entry, ...], tuple[UserError, ...]]:
+        try:
+            with self._file.open("rb") as file:
+                data = file.read(_LARGEST)
+            return msgspec.convert(tomllib.loads(data.decode()), _List).models, ()
+        except FileNotFoundError:
+            return (), ()
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, msgspec.ValidationError):
+            return (), (self._set_aside(),)
+
+    def _set_aside(self) -> UserError:
+        try:
+            return UserError(ErrorCode.LIBRARY_BROKEN, aside=str(set_aside(self._file)))
+        except UserError as error:
+            return error
+
+    def _write(self, entries: tuple[_Entry, ...]) -> None:
+        document = tomlkit.document()
+        document.add(tomlkit.comment("Model files that were added to Alcove. They stay where they are."))
+        document["version"] = _List().version
+        document["models"] = [asdict(entry) for entry in entries]
+        write_atomically(self._file, tomlkit.dumps(document).encode())
+        self._entries = entries
+
+
+def _installed(
+    model_id: str,
+    name: str,
+    path: Path,
+    shape: ModelShape,
+    *,
+    builtin: bool = False,
+    missing: bool = False,
+    broken: bool = False,
+) -> InstalledModel:
+    return InstalledModel(
+        id=model_id,
+        name=name,
+        path=path,
+        architecture=shape.architecture,
+        quantization=shape.quantization,
+        parameters=shape.parameters,
+        size_bytes=shape.size_bytes,
+        trained_context=shape.trained_context,
+        layers=shape.layers,
+        has_chat_template=shape.has_chat_template,
+        speaks_harmony=shape.speaks_harmony,
+        builtin=builtin,
+        missing=missing,
+        broken=broken,
+    )
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _shown(path: Path) -> str:
+    """A path as text that can be printed and stored, whatever bytes its name has."""
+    return os.fsencode(path).decode(errors="replace")
