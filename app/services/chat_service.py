@@ -1,21 +1,43 @@
 """The chats: what is shown, what is answered, what is stored."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from functools import partial
+
 from PySide6.QtCore import QObject, Signal
 
-from app.domain.conversation import Effort
-from app.domain.tree import Conversation, ConversationInfo
+from app.domain.conversation import Effort, Role
+from app.domain.errors import ErrorCode, UserError
+from app.domain.generation import FinishReason
+from app.domain.settings import CONTEXT_LENGTH, EFFORT, INSTRUCTIONS, THREADS
+from app.domain.tree import Conversation, ConversationInfo, MessageNode
+from app.engine.protocol import LoadPlan
+from app.services import chat_jobs
+from app.services.answer_saver import AnswerSaver
+from app.services.chat_jobs import NewChat, Opening, Shown, Turn
+from app.services.drafts import Drafts
+from app.services.engine_reports import Ended, JobReport, LoadFailed, Reading, Report, Target, TextGrew
+from app.services.engine_service import EngineService
+from app.services.growing_answer import GrowingAnswer
+from app.services.job_thread import JobThread
+from app.services.model_service import ModelService
+from app.services.payloads import AnswerGrowth
+from app.services.settings_service import SettingsService
+from app.store.chats import ChatStore
 
 
 class ChatService(QObject):
     """Everything the chat pane does.
 
     Methods are called on the UI thread and return at once; what they lead to arrives as signals, on the UI thread
-    too, in the order of the calls.
+    too, in the order of the calls. Answers are made one at a time: one that is asked for in another chat meanwhile
+    waits for its turn.
 
     ``conversations_changed(tuple[ConversationInfo, ...])``: the list, newest first.
     ``opened(Conversation | None, str)``: another chat is shown, with its draft; None is a fresh chat, which is stored
     with its first message (then `current()` is the new one: `conversations_changed`, `node_added`, `node_added`).
-    ``path_changed(Conversation)``: the shown chat's path or info is another (edit, regenerate, version, effort).
+    ``path_changed(Conversation)``: the shown chat's path is another (edit, regenerate, version).
     ``node_added(MessageNode)``: a message was appended to the shown path.
     ``answer_grew(AnswerGrowth)``, ``answer_finished(MessageNode)``: of an answer in the shown path; growth comes at
     most once per frame. A finished node with ``complete`` False was cut short; ``receipt.finish_reason`` tells why.
@@ -38,77 +60,352 @@ class ChatService(QObject):
     returned = Signal(str)
     problem = Signal(object)
 
+    def __init__(
+        self,
+        open_store: Callable[[], ChatStore],
+        engine: EngineService,
+        models: ModelService,
+        settings: SettingsService,
+    ) -> None:
+        """``open_store`` is called on the store's own thread, which starts at once."""
+        super().__init__()
+        self._engine = engine
+        self._models = models
+        self._settings = settings
+        self._store = JobThread("store", make=open_store, end=_close_store, unhandled=self.problem.emit)
+        self._saver = AnswerSaver(self._store)
+        self._drafts = Drafts(self._store)
+        self._chats: tuple[ConversationInfo, ...] = ()
+        self._current: Conversation | None = None
+        self._fresh_effort = self._default_effort()
+        # Chats (None: the fresh one) whose question is on its way to the store, and whether to stop it there.
+        self._starting: dict[int | None, bool] = {}
+        self._answers: dict[int, GrowingAnswer] = {}
+        self._was_busy = False
+        self._closed = False
+        self._saver.problem.connect(self.problem)
+        engine.reported.connect(self._take_report)
+        models.current_changed.connect(self._prepare)
+
     def start(self) -> None:
-        """Open the store and show a fresh chat; call it once the window listens."""
-        raise NotImplementedError
+        """Open the store, show a fresh chat and load the model; call it once the window listens."""
+        self._store.submit(chat_jobs.open_store, done=self._started)
+        self._prepare()
+
+    def close(self) -> None:
+        """Keep what there is of a running answer, store everything and end the threads. Closes the engine too."""
+        if self._closed:
+            return
+        self._closed = True
+        self._engine.close()
+        for answer in list(self._answers.values()):
+            self._end_answer(answer, Ended(answer.job_id or 0, FinishReason.CANCELLED))
+        self._saver.close()
+        self._drafts.flush()
+        self._store.submit(ChatStore.purge_deleted)
+        self._store.close()
+
+    # ---- what is shown ----
 
     @property
     def busy(self) -> bool:
         """Whether the shown chat is being answered, or waits for its turn."""
-        raise NotImplementedError
+        return self._key in self._starting or self._key in self._answers
 
     @property
     def answering_node(self) -> int | None:
         """The node that the shown chat's answer grows in; any other incomplete node was cut short."""
-        raise NotImplementedError
+        answer = self._shown_answer()
+        return None if answer is None else answer.node_id
 
     @property
     def effort(self) -> Effort:
         """The shown chat's reasoning effort."""
-        raise NotImplementedError
+        return self._fresh_effort if self._current is None else self._current.info.effort
 
     def conversations(self) -> tuple[ConversationInfo, ...]:
         """All chats, newest first."""
-        raise NotImplementedError
+        return self._chats
 
     def current(self) -> Conversation | None:
-        """The shown chat; None while it is a fresh one."""
-        raise NotImplementedError
+        """The shown chat with what has come of its answer so far; None while it is a fresh one."""
+        return None if self._current is None else self._saver.patched(self._current)
 
     def new_chat(self) -> None:
         """Show a fresh chat."""
-        raise NotImplementedError
+        self._drafts.flush()
+        self._store.submit(partial(chat_jobs.show, conversation_id=None), done=self._show)
 
     def open(self, conversation_id: int) -> None:
         """Show a chat. An answer that streams in another one goes on there."""
-        raise NotImplementedError
-
-    def send(self, text: str) -> None:
-        """Append a message to the shown chat and answer it; whitespace alone is ignored."""
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        """End the shown chat's answer; what is there stays."""
-        raise NotImplementedError
-
-    def regenerate(self, node_id: int | None = None) -> None:
-        """Answer again, as another version of this answer (default: the last one shown)."""
-        raise NotImplementedError
-
-    def edit(self, node_id: int, text: str) -> None:
-        """Say it differently: another version of a user's message, and its answer."""
-        raise NotImplementedError
+        self._drafts.flush()
+        self._store.submit(partial(chat_jobs.show, conversation_id=conversation_id), done=self._show)
 
     def select_version(self, node_id: int) -> None:
         """Show the path through this version of a message."""
-        raise NotImplementedError
-
-    def rename(self, conversation_id: int, title: str) -> None:
-        """Give a chat another title; an empty one is ignored."""
-        raise NotImplementedError
-
-    def delete(self, conversation_id: int) -> None:
-        """Take a chat out of the list; it is purged at the end of the program."""
-        raise NotImplementedError
-
-    def undo_delete(self, conversation_id: int) -> None:
-        """Put a deleted chat back."""
-        raise NotImplementedError
-
-    def set_effort(self, effort: Effort) -> None:
-        """Change the shown chat's reasoning effort, from the next answer on."""
-        raise NotImplementedError
+        if self._current is None:
+            return
+        leaf = self._current.newest_leaf(node_id)
+        self._store.submit(
+            partial(chat_jobs.choose_leaf, conversation_id=self._current.info.id, leaf=leaf), done=self._show_path
+        )
 
     def save_draft(self, text: str) -> None:
         """Remember what stands in the composer of the shown chat; call it on every change."""
-        raise NotImplementedError
+        if not self._closed:
+            self._drafts.change(self._key, text)
+
+    # ---- answers ----
+
+    def send(self, text: str) -> None:
+        """Append a message to the shown chat and answer it; whitespace alone is ignored."""
+        text = text.strip()
+        if not text:
+            return
+        if self._refuse_while_busy():
+            self.returned.emit(text)
+            return
+        self._drafts.drop()
+        model = self._models.current().name
+        if self._current is None:
+            new = NewChat(
+                date=date.today().isoformat(),  # noqa: DTZ011 - the user's own day is meant
+                effort=self._fresh_effort,
+                instructions=self._settings.settings.get(INSTRUCTIONS),
+            )
+            self._begin(partial(chat_jobs.begin_chat, new=new, text=text, model=model), text)
+        else:
+            chat, leaf = self._current.info.id, self._current.leaf
+            self._begin(partial(chat_jobs.say, conversation_id=chat, parent=leaf, text=text, model=model), text)
+
+    def edit(self, node_id: int, text: str) -> None:
+        """Say it differently: another version of a user's message, and its answer."""
+        text = text.strip()
+        if self._current is None or not text:
+            return
+        if self._refuse_while_busy():
+            return
+        chat, parent = self._current.info.id, self._current.node(node_id).parent
+        model = self._models.current().name
+        self._begin(
+            partial(chat_jobs.say, conversation_id=chat, parent=parent, text=text, model=model, keep_draft=True)
+        )
+
+    def regenerate(self, node_id: int | None = None) -> None:
+        """Answer again, as another version of this answer (default: the last one shown)."""
+        path = () if self._current is None else self._current.path()
+        if self._current is None or not path or self._refuse_while_busy():
+            return
+        node = path[-1] if node_id is None else self._current.node(node_id)
+        question = node.id if node.message.role is not Role.ASSISTANT else node.parent
+        if question is not None:
+            chat, model = self._current.info.id, self._models.current().name
+            self._begin(partial(chat_jobs.answer_again, conversation_id=chat, parent=question, model=model))
+
+    def stop(self) -> None:
+        """End the shown chat's answer; what is there stays."""
+        if self._key in self._starting:
+            self._starting[self._key] = True
+        self._cancel(self._key)
+
+    # ---- the list ----
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """Give a chat another title; an empty one is ignored."""
+        title = " ".join(title.split())
+        if title:
+            self._store.submit(
+                partial(chat_jobs.rename, conversation_id=conversation_id, title=title), done=self._list_chats
+            )
+
+    def delete(self, conversation_id: int) -> None:
+        """Take a chat out of the list; it is purged at the end of the program."""
+        info = next((chat for chat in self._chats if chat.id == conversation_id), None)
+        if info is not None:
+            self._drafts.flush()
+            self._store.submit(
+                partial(chat_jobs.delete, conversation_id=conversation_id), done=partial(self._deleted, info)
+            )
+
+    def undo_delete(self, conversation_id: int) -> None:
+        """Put a deleted chat back, and show it."""
+        self._store.submit(partial(chat_jobs.restore, conversation_id=conversation_id), done=self._list_chats)
+        self.open(conversation_id)
+
+    def set_effort(self, effort: Effort) -> None:
+        """Change the shown chat's reasoning effort, from the next answer on."""
+        if self._current is None:
+            self._fresh_effort = effort
+            return
+        info = replace(self._current.info, effort=effort)
+        self._current = replace(self._current, info=info)
+        self._store.submit(lambda store: store.update(info.id, effort=effort))
+
+    # ---- inside: what the store answers ----
+
+    @property
+    def _key(self) -> int | None:
+        return None if self._current is None else self._current.info.id
+
+    def _started(self, opening: Opening) -> None:
+        self._list_chats(opening.chats)
+        self._show(Shown(None, opening.draft))
+        for problem in opening.problems:
+            self.problem.emit(problem)
+
+    def _show(self, shown: Shown) -> None:
+        self._current = shown.conversation
+        self._fresh_effort = self._default_effort()
+        self.opened.emit(self.current(), shown.draft)
+        self._tell_busy()
+
+    def _show_path(self, conversation: Conversation) -> None:
+        if self._key == conversation.info.id:
+            self._current = conversation
+            self.path_changed.emit(self.current())
+
+    def _list_chats(self, chats: tuple[ConversationInfo, ...]) -> None:
+        self._chats = chats
+        info = next((chat for chat in chats if chat.id == self._key), None)
+        if self._current is not None and info is not None:
+            self._current = replace(self._current, info=replace(info, effort=self._current.info.effort))
+        self.conversations_changed.emit(chats)
+
+    def _deleted(self, info: ConversationInfo, chats: tuple[ConversationInfo, ...]) -> None:
+        self._cancel(info.id)
+        if self._key == info.id:
+            self.new_chat()
+        self._list_chats(chats)
+        self.deleted.emit(info)
+
+    # ---- inside: the way of an answer ----
+
+    def _begin(self, job: Callable[[ChatStore], Turn], text: str | None = None) -> None:
+        """Store a question and its empty answer, then have it answered. ``text`` comes back if that fails."""
+        key = self._key
+        self._starting[key] = False
+        self._tell_busy()
+        self._store.submit(job, done=partial(self._begun, key), failed=partial(self._not_begun, key, text))
+
+    def _not_begun(self, key: int | None, text: str | None, error: UserError) -> None:
+        del self._starting[key]
+        self._tell_busy()
+        if text is not None:
+            self.returned.emit(text)
+        self.problem.emit(error)
+
+    def _begun(self, key: int | None, turn: Turn) -> None:
+        if self._closed:
+            return
+        stopped = self._starting.pop(key)
+        chat = turn.conversation
+        sampling = self._settings.settings.sampling()
+        answer = GrowingAnswer(chat.info.id, turn.answer, chat.info.model, chat.info.effort, sampling)
+        answer.job_id = self._engine.generate(self._target(), chat.dialogue(turn.answer.parent), sampling)
+        if stopped:
+            self._engine.cancel(answer.job_id)
+        self._answers[chat.info.id] = answer
+        self._saver.watch(answer)
+        self._show_turn(key, turn)
+
+    def _show_turn(self, key: int | None, turn: Turn) -> None:
+        shown = self._key == key
+        if not shown:
+            self._list_chats(turn.chats)
+            return
+        appended = self._current is None or self._current.leaf == turn.added[0].parent
+        self._current = turn.conversation
+        if key is None:
+            self._drafts.move(turn.conversation.info.id)
+        self._list_chats(turn.chats)
+        if appended:
+            for node in turn.added:
+                self.node_added.emit(node)
+        else:
+            self.path_changed.emit(self.current())
+        self._tell_busy()
+
+    def _take_report(self, report: Report) -> None:
+        if isinstance(report, LoadFailed):
+            self.problem.emit(report.error)
+        else:
+            self._take_job_report(report)
+
+    def _take_job_report(self, report: JobReport) -> None:
+        answer = next((answer for answer in self._answers.values() if answer.job_id == report.job_id), None)
+        if answer is None:
+            return
+        match report:
+            case Reading():
+                if answer is self._shown_answer():
+                    self.reading.emit(report.done, report.total)
+            case TextGrew():
+                answer.grow(report)
+                if self._is_on_path(answer):
+                    growth = AnswerGrowth(answer.node_id, report.reasoning, report.commentary, report.answer)
+                    self.answer_grew.emit(growth)
+            case Ended():
+                self._end_answer(answer, report)
+            case _:
+                answer.call(report)
+
+    def _end_answer(self, answer: GrowingAnswer, ended: Ended) -> None:
+        on_path = self._is_on_path(answer)
+        node = answer.end(ended)
+        del self._answers[answer.conversation_id]
+        self._saver.ended(answer)
+        if self._key == answer.conversation_id:
+            self._put_node(node)
+        if on_path:
+            self.answer_finished.emit(node)
+        self._tell_busy()
+        if ended.error is not None:
+            self.problem.emit(ended.error)
+        self._store.submit(ChatStore.conversations, done=self._list_chats)
+
+    def _put_node(self, node: MessageNode) -> None:
+        assert self._current is not None
+        nodes = tuple(node if other.id == node.id else other for other in self._current.nodes)
+        self._current = replace(self._current, nodes=nodes)
+
+    def _shown_answer(self) -> GrowingAnswer | None:
+        return None if self._current is None else self._answers.get(self._current.info.id)
+
+    def _is_on_path(self, answer: GrowingAnswer) -> bool:
+        """Whether an answer can be seen: its chat is shown, and in it the path that it belongs to."""
+        if self._current is None or answer is not self._shown_answer():
+            return False
+        return any(node.id == answer.node_id for node in self._current.path())
+
+    def _cancel(self, chat: int | None) -> None:
+        answer = None if chat is None else self._answers.get(chat)
+        if answer is not None and answer.job_id is not None:
+            self._engine.cancel(answer.job_id)
+
+    def _refuse_while_busy(self) -> bool:
+        if self.busy:
+            self.problem.emit(UserError(ErrorCode.STILL_ANSWERING))
+        return self.busy
+
+    def _tell_busy(self) -> None:
+        if self.busy != self._was_busy:
+            self._was_busy = self.busy
+            self.busy_changed.emit(self.busy)
+
+    # ---- inside: model and settings ----
+
+    def _prepare(self, *_: object) -> None:
+        self._engine.prepare(self._target())
+
+    def _target(self) -> Target:
+        model = self._models.current()
+        settings = self._settings.settings
+        plan = LoadPlan(context=settings.get(CONTEXT_LENGTH), threads=settings.get(THREADS))
+        return Target(str(model.path), model.name, plan)
+
+    def _default_effort(self) -> Effort:
+        return Effort(self._settings.settings.get(EFFORT))
+
+
+def _close_store(store: ChatStore) -> None:
+    store.close()

@@ -75,7 +75,15 @@ class Ended:
     error: UserError | None = None
 
 
-Report = Reading | TextGrew | ToolCallMade | Ended
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """The model that was wanted could not be loaded, and no job waited for it."""
+
+    error: UserError
+
+
+JobReport = Reading | TextGrew | ToolCallMade | Ended
+Report = JobReport | LoadFailed
 
 
 def gathered(reports: tuple[Report, ...]) -> tuple[Report, ...]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from app.domain.conversation import Dialogue
 from app.domain.errors import ErrorCode, UserError
-from app.domain.generation import FinishReason, Sampling, Timings
+from app.domain.generation import FinishReason, Sampling
 from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
 from app.engine.protocol import (
     AnswerText,
@@ -26,8 +26,18 @@ from app.engine.protocol import (
     PrefillProgress,
     ReasoningText,
     ToolCalled,
+    Unloaded,
 )
-from app.services.engine_reports import Ended, GenerationJob, Reading, Report, Target, TextGrew, ToolCallMade
+from app.services.engine_reports import (
+    Ended,
+    GenerationJob,
+    LoadFailed,
+    Reading,
+    Report,
+    Target,
+    TextGrew,
+    ToolCallMade,
+)
 from app.services.payloads import EngineState, Phase
 
 log = logging.getLogger(__name__)
@@ -91,10 +101,10 @@ class EngineThread:
         """End a job, whatever it is at; its `Ended` still comes. Unknown and ended jobs are ignored."""
         with self._lock:
             self._cancelled.add(job_id)
-            # A child that hangs hears nothing: the worker ends it instead.
-            client = self._client if self._sent == job_id and not self._stalled else None
-        if client is not None:
-            client.send(Cancel(job_id))
+            # The worker may be waiting for events, so the cancel is sent from here. A child that hangs hears nothing:
+            # the worker ends it instead.
+            if self._client is not None and self._sent == job_id and not self._stalled:
+                self._client.send(Cancel(job_id))
         self._call()
 
     def take(self) -> tuple[EngineState | None, tuple[Report, ...]]:
@@ -209,18 +219,18 @@ class EngineThread:
 
     def _send(self, job: GenerationJob) -> None:
         assert self._client is not None
-        with self._lock:
-            self._jobs.popleft()
         load_s, self._load_s = self._load_s, 0.0
         self._running = _Progress(job.id, load_s)
         self._show(replace(self._state, phase=Phase.READING, progress=0.0, tokens_per_s=0.0))
-        self._client.send(Generate(job.id, job.dialogue, job.sampling))
-        with self._lock:
-            # From here on `cancel` sends by itself; a cancel that came a moment earlier is sent now.
-            self._sent = job.id
-            cancelled = job.id in self._cancelled
-        if cancelled:
-            self._client.send(Cancel(job.id))
+        try:
+            with self._lock:
+                self._jobs.popleft()
+                self._client.send(Generate(job.id, job.dialogue, job.sampling))
+                self._sent = job.id
+                if job.id in self._cancelled:
+                    self._client.send(Cancel(job.id))
+        except UserError as error:
+            self._fail(self._running, error)
 
     def _handle(self, event: Event) -> None:
         if self._loading is not None:
@@ -237,11 +247,12 @@ class EngineThread:
                 self._loaded = target
                 self._load_s = event.load_s
                 self._show(replace(self._state, phase=Phase.READY, progress=0.0, context=event.context))
+            case Unloaded(request_id=load.request_id):
+                self._loading = None
+                self._show(EngineState())
             case Failed(request_id=load.request_id):
                 self._loading = None
-                if self._giving_up_load:
-                    self._show(EngineState())
-                elif target is not None:
+                if target is not None:
                     self._load_failed(target, error_of(event))
             case _:
                 pass
@@ -256,6 +267,8 @@ class EngineThread:
         self._show(EngineState(Phase.FAILED, model_name=target.name, error=error))
         for job in failed:
             self._report(Ended(job.id, FinishReason.ERROR, error=error))
+        if not failed:
+            self._report(LoadFailed(error))
 
     def _handle_running(self, event: Event, running: "_Progress") -> None:
         match event:
@@ -289,7 +302,7 @@ class EngineThread:
     def _finish(self, running: "_Progress", event: Finished) -> None:
         self._end_running()
         timings = replace(event.timings, load_s=running.load_s)
-        self._report(running.ended(event.reason, timings=timings, finished=event))
+        self._report(replace(running.ended(event.reason), usage=event.usage, timings=timings))
         self._show(
             replace(self._state, phase=Phase.READY, progress=0.0, tokens_per_s=event.timings.decode_tokens_per_s)
         )
@@ -401,19 +414,10 @@ class _Progress:
         self._last_rate = now
         return self._pieces / (now - self._first_text)
 
-    def ended(
-        self,
-        reason: FinishReason,
-        timings: Timings | None = None,
-        finished: Finished | None = None,
-        error: UserError | None = None,
-    ) -> Ended:
+    def ended(self, reason: FinishReason, error: UserError | None = None) -> Ended:
         """The last report."""
         self.speaks()
-        ended = Ended(self.job_id, reason, reasoning_s=self._reasoning_s, error=error)
-        if timings is not None and finished is not None:
-            return replace(ended, usage=finished.usage, timings=timings)
-        return ended
+        return Ended(self.job_id, reason, reasoning_s=self._reasoning_s, error=error)
 
 
 def error_of(failed: Failed) -> UserError:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.domain.settings import CURRENT_MODEL
 from app.hub.library import InstalledModel, Library
@@ -27,6 +27,9 @@ class ModelService(QObject):
         self._settings = settings
         self._files = files
         self._models = library.models()
+        for problem in library.problems:
+            # The window does not listen yet.
+            QTimer.singleShot(0, self, lambda problem=problem: self.problem.emit(problem))
         settings.changed.connect(self._setting_changed)
 
     def models(self) -> tuple[InstalledModel, ...]:
