@@ -23,11 +23,12 @@ from scripts.steps import ROOT, SetUpError, run, say
 VENV = ROOT / ".venv"
 REQUIREMENTS = ROOT / "requirements"
 STAMP = VENV / "alcove-setup.json"
-MINIMUM_PYTHON = (3, 11)
 
 # The files whose packages each kind of environment holds. The program's own is part of the developer's.
-RUNTIME = ("uv.txt", "build.txt", "runtime.txt")
+RUNTIME = ("build.txt", "runtime.txt")
 DEVELOPMENT = (*RUNTIME, "development.txt")
+# What else decides about the environment.
+TOOLS = ("uv.txt", "llama.txt")
 
 
 def tool(name: str) -> Path:
@@ -92,19 +93,19 @@ def write_stamp(kind: str, value: str) -> None:
 def wanted_fingerprint(development: bool, backend: str) -> str:
     """The fingerprint that a finished set-up would have now."""
     names = DEVELOPMENT if development else RUNTIME
-    files = [REQUIREMENTS / name for name in (*names, "llama.txt")]
-    display = "display" if system_packages.has_display() else "no display"
-    return fingerprint(files, build_llama.read_pyproject(ROOT), interpreter_version(), [sys.platform, backend, display])
+    files = [REQUIREMENTS / name for name in (*names, *TOOLS)]
+    return fingerprint(files, build_llama.read_pyproject(ROOT), interpreter_version(), [sys.platform, backend])
 
 
 def is_ready(development: bool, backend: str) -> bool:
     """Whether nothing has to be done: a few small files are read and nothing is started."""
     if not venv_python().exists():
         return False
-    wanted = wanted_fingerprint(development, backend)
     stamps = read_stamps()
-    # A developer's environment holds the program's own, if that part has not changed since.
-    return stamps.get("development" if development else "runtime") == wanted
+    # A window needs more of the system than a machine without a display has got.
+    if system_packages.has_display() and "display" not in stamps:
+        return False
+    return stamps.get("development" if development else "runtime") == wanted_fingerprint(development, backend)
 
 
 def make_venv() -> None:
@@ -123,19 +124,8 @@ def install_uv() -> None:
     requirements = REQUIREMENTS / "uv.txt"
     uv = shutil.which("uv")
     if uv:
-        run(
-            [
-                uv,
-                "pip",
-                "install",
-                "--quiet",
-                "--python",
-                venv_python(),
-                "--require-hashes",
-                "-r",
-                requirements,
-            ]
-        )
+        command = [uv, "pip", "install", "--quiet", "--python", venv_python()]
+        run([*command, "--require-hashes", "-r", requirements])
         return
     pip = [venv_python(), "-m", "pip"]
     if subprocess.run([*map(str, pip), "--version"], capture_output=True, check=False).returncode != 0:
@@ -161,9 +151,6 @@ def set_up(*, development: bool, backend: str | None = None) -> None:
 
     Does nothing, in a few milliseconds, when nothing has changed. Raises SetUpError in plain words.
     """
-    if sys.version_info < MINIMUM_PYTHON:
-        wanted = ".".join(map(str, MINIMUM_PYTHON))
-        raise SetUpError(f"Alcove needs Python {wanted} or later; this is {sys.version.split()[0]}.")
     backend = backend or build_llama.default_backend()
     if is_ready(development, backend):
         return
@@ -178,11 +165,16 @@ def set_up(*, development: bool, backend: str | None = None) -> None:
     system_packages.install_missing(venv=needs_venv, compiler=must_build)
     if needs_venv:
         make_venv()
-    if not tool("uv").exists():
+    uv_pin = (REQUIREMENTS / "uv.txt").read_text(encoding="utf-8")
+    uv_stamp = hashlib.sha256(uv_pin.encode()).hexdigest()
+    if not tool("uv").exists() or read_stamps().get("uv") != uv_stamp:
         install_uv()
+        write_stamp("uv", uv_stamp)
     install_requirements(DEVELOPMENT if development else RUNTIME)
     install_project()
     install_llama(recipe)
+    if system_packages.has_display():
+        write_stamp("display", "yes")
     # The runtime's packages are among the developer's, so both are up to date now.
     if development:
         write_stamp("development", wanted_fingerprint(True, backend))

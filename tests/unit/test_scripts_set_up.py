@@ -4,6 +4,7 @@ started.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -133,10 +134,41 @@ def test_another_backend_is_set_up(steps: list[str]) -> None:
     assert "install_llama" in steps
 
 
-def test_an_old_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "MINIMUM_PYTHON", (99, 0))
-    with pytest.raises(SetUpError, match=r"needs Python 99\.0 or later"):
-        environment.set_up(development=False)
+def test_a_display_that_was_not_there_before_is_set_up_once(steps: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    environment.set_up(development=False)
+    steps.clear()
+    monkeypatch.setenv("DISPLAY", ":0")
+    environment.set_up(development=False)
+    assert "install_missing" in steps
+    steps.clear()
+    environment.set_up(development=False)
+    monkeypatch.delenv("DISPLAY")
+    environment.set_up(development=False)
+    assert steps == []
+
+
+def test_another_uv_is_installed(steps: list[str], tmp_path: Path) -> None:
+    environment.set_up(development=False)
+    environment.tool("uv").touch()
+    environment.write_stamp("runtime", "old")
+    steps.clear()
+    environment.set_up(development=False)
+    assert "install_uv" not in steps
+    environment.write_stamp("runtime", "old")
+    environment.write_stamp("uv", "old")
+    environment.set_up(development=False)
+    assert "install_uv" in steps
+
+
+def test_an_old_python_is_refused_in_words(tmp_path: Path) -> None:
+    program = "import sys; sys.version_info = (3, 9, 1); import scripts"
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=environment.ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr == "Alcove needs Python 3.11 or later; this is 3.9.1.\n"
 
 
 def test_a_step_that_fails_names_its_command() -> None:
