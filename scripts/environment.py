@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import build_llama, system_packages
-from scripts.steps import ROOT, SetUpError, run, say
+from scripts.steps import ROOT, run, say
 
 VENV = ROOT / ".venv"
 REQUIREMENTS = ROOT / "requirements"
