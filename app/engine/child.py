@@ -14,12 +14,11 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain.errors import ErrorCode, UserError
-from app.engine.frames import FrameError, event_codec, request_codec
+from app.engine.frames import FrameError, PipeEnd, event_codec, request_codec
 from app.engine.protocol import (
     Cancel,
     Event,
@@ -52,7 +51,7 @@ class ChildOptions:
     cpu_variant: str = ""
 
 
-def run(requests: Connection, events: Connection, options: ChildOptions) -> None:
+def run(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The child's life, from its first heartbeat to the exit of its process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches the whole group; the window decides
     _die_with_parent()
@@ -70,7 +69,7 @@ def _leave(status: int) -> None:
 class EngineChild:
     """Requests in, events out."""
 
-    def __init__(self, requests: Connection, events: Connection) -> None:
+    def __init__(self, requests: PipeEnd, events: PipeEnd) -> None:
         self._requests = requests
         self._events = events
         self._request_codec = request_codec()

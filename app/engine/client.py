@@ -13,17 +13,16 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from app.domain.errors import ErrorCode, UserError
 from app.engine import child
 from app.engine.child import ChildOptions
-from app.engine.frames import MAX_EVENT_BYTES, MAX_REQUEST_BYTES, FrameError, event_codec, request_codec
+from app.engine.frames import MAX_EVENT_BYTES, MAX_REQUEST_BYTES, FrameError, PipeEnd, event_codec, request_codec
 from app.engine.protocol import Event, Heartbeat, Hello, Request, Shutdown
 
 STALL_S = 0.8
@@ -41,7 +40,7 @@ GRACE_S = 1.0
 INBOX_BYTES = 2 * MAX_EVENT_BYTES
 OUTBOX_BYTES = 2 * MAX_REQUEST_BYTES
 
-Entry = Callable[[Connection, Connection, ChildOptions], None]
+Entry = Callable[[PipeEnd, PipeEnd, ChildOptions], None]
 
 
 _NEVER = math.inf
@@ -268,7 +267,7 @@ class EngineClient:
         events_out.close()
         requests_in.close()
 
-    def _read(self, events: Connection) -> EngineLost | None:
+    def _read(self, events: PipeEnd) -> EngineLost | None:
         """Take frames until the child's end (None) or nonsense."""
         while True:
             try:
@@ -306,7 +305,7 @@ class EngineClient:
         self._outbox_bytes += len(frame)
         self._outbox_lock.notify_all()
 
-    def _write(self, requests: Connection) -> None:
+    def _write(self, requests: PipeEnd) -> None:
         while True:
             with self._outbox_lock:
                 while not self._outbox:
@@ -323,7 +322,7 @@ class EngineClient:
 
 
 @contextmanager
-def _sigint_held_back() -> Iterator[None]:
+def _sigint_held_back() -> Generator[None]:
     """A process started in here never dies of Ctrl+C, not even before its first line: it inherits the mask."""
     if sys.platform == "win32":
         yield

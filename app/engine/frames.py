@@ -7,8 +7,7 @@ Whatever arrives, from a truncated number to ten thousand brackets, ends in a va
 import json
 import re
 from collections.abc import Iterable
-from multiprocessing.connection import Connection
-from typing import Generic, TypeVar, get_args
+from typing import Generic, Protocol, TypeVar, get_args
 
 import msgspec
 
@@ -18,6 +17,19 @@ MAX_REQUEST_BYTES = 64 * 1024 * 1024
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 Message = TypeVar("Message")
+
+
+class PipeEnd(Protocol):
+    """One end of a ``multiprocessing`` pipe; its class differs between systems."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def recv_bytes(self, maxlength: int | None = None) -> bytes: ...
+
+    def send_bytes(self, buf: bytes) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class FrameError(Exception):
@@ -77,7 +89,7 @@ class Codec(Generic[Message]):
             raise FrameError(f"a malformed frame of {len(frame)} bytes ({type(error).__name__})") from error
         raise FrameError(f"a frame of {len(frame)} bytes with an unknown type")
 
-    def receive(self, connection: Connection) -> tuple[Message, int]:
+    def receive(self, connection: PipeEnd) -> tuple[Message, int]:
         """Wait for the next message; with it the bytes of its frame.
 
         Raises EOFError when the other side is gone, FrameError when it talks nonsense.

@@ -2,8 +2,6 @@
 
 import os
 
-import psutil
-
 # Below this, starting and joining threads costs more than they compute: on 1 MB of weights, one thread decoded several
 # times as fast as two.
 TINY_MODEL_BYTES = 50 * 1024 * 1024
@@ -11,6 +9,8 @@ TINY_MODEL_BYTES = 50 * 1024 * 1024
 
 def usable_cores() -> int:
     """Physical cores this process may run on, at least 1. Second threads of a core slow decoding down."""
+    import psutil  # 40 ms that the start of a child with a tiny model need not wait for
+
     physical = psutil.cpu_count(logical=False) or 1
     return max(1, min(physical, _allowed_cpus()))
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
+from app.engine.long_runs import bounded_runs
 
 # The package's own front door imports numpy, jinja2 and more for its class Llama, which nothing here uses: 0.9 s
 # instead of 0.1 s, and some 30 MB. An empty package in its place leaves its modules importable.
@@ -166,7 +167,12 @@ class LlamaModel:
 
     def tokenize(self, text: str) -> list[int]:
         """Tokens of plain text; names of true control tokens in it stay text. Never adds a beginning or an end."""
-        data = text.encode("utf-8", "replace")
+        tokens: list[int] = []
+        for part in bounded_runs(text):
+            tokens += self._tokenize(part.encode("utf-8", "replace"))
+        return tokens
+
+    def _tokenize(self, data: bytes) -> list[int]:
         tokens = (llama.llama_token * (len(data) + 1))()
         count = llama.llama_tokenize(self._vocab, data, len(data), tokens, len(tokens), False, False)
         if count < 0:

@@ -32,15 +32,18 @@ from app.engine.protocol import (
     Unloaded,
 )
 from app.harmony.encoding import PromptEncoder
-from app.harmony.parser import HarmonyParser
+from app.harmony.parsing import HarmonyParser
 from app.harmony.rendering import render
-from app.harmony.segments import Control
+from app.harmony.segments import Control, Text
 from app.harmony.vocabulary import speaks_harmony, stop_ids
 
 Send = Callable[[Event], None]
 
 DEFAULT_CONTEXT = 8192
 """Tokens of context when the plan leaves it open: what a laptop with 16 GB holds beside gpt-oss-20b."""
+
+LONGEST_TOKEN = 256
+"""Characters; the longest in gpt-oss's vocabulary has 128."""
 
 PROGRESS_S = 0.05
 """Least time between two reports of progress."""
@@ -120,8 +123,13 @@ class EngineSession:
         if not request.dialogue.messages:
             raise UserError(ErrorCode.EMPTY_PROMPT)
         check_sampling(request.sampling)
-        prompt = loaded.encoder.encode(render(request.dialogue))
+        segments = render(request.dialogue)
         room = loaded.context.size
+        # Reading a text of 64 MB into tokens takes a minute, in which nothing could be cancelled.
+        least = sum(len(part.text) for part in segments if isinstance(part, Text)) // LONGEST_TOKEN
+        if least >= room:
+            raise UserError(ErrorCode.PROMPT_TOO_LONG, tokens=f"more than {least}", room=room)
+        prompt = loaded.encoder.encode(segments)
         if len(prompt) >= room:
             raise UserError(ErrorCode.PROMPT_TOO_LONG, tokens=len(prompt), room=room)
         answer = Answer(loaded, request, prompt, self._send, cancelled, begin)
