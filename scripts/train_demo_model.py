@@ -1,0 +1,81 @@
+"""Trains the demo guide built into Alcove and writes it as a GGUF file.
+
+It needs PyTorch and three more packages that the program itself does without; give them an environment of their own:
+
+    python3 -m venv train-env
+    train-env/bin/pip install torch==2.13.0 tokenizers==0.23.3 gguf==0.19.0 numpy
+    train-env/bin/python scripts/train_demo_model.py
+
+The released model takes about three quarters of an hour on one processor core (more threads are slower: the matrices
+are small). Every few minutes the GGUF file and a checkpoint beside it are replaced, so that a usable file exists early.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.demo_model.conversations import Corpus
+from scripts.demo_model.gguf_file import write_gguf
+from scripts.demo_model.network import Network, Shape
+from scripts.demo_model.tokenizer import learn_corpus_vocabulary
+from scripts.demo_model.topics import load_topics, load_unknown
+from scripts.demo_model.training import Plan, Progress, save_checkpoint, train
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = ROOT / "resources" / "models" / "alcove-demo.gguf"
+STEPS = 6000
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train the demo guide built into Alcove.")
+    parser.add_argument("--out", type=Path, default=MODEL, help="the GGUF file to write")
+    parser.add_argument("--checkpoint", type=Path, help="where the PyTorch weights go (default: beside the GGUF file)")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--learning-rate", type=float, default=Plan(1).learning_rate)
+    for field in fields(Shape):
+        if isinstance(field.default, int):
+            parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, default=field.default)
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    torch.set_num_threads(1)
+    torch.manual_seed(arguments.seed)
+    shape = Shape(**{field.name: getattr(arguments, field.name) for field in fields(Shape) if field.type == "int"})
+    plan = Plan(arguments.steps, arguments.seed, learning_rate=arguments.learning_rate)
+    checkpoint = arguments.checkpoint or arguments.out.with_suffix(".pt")
+    corpus = Corpus(load_topics(), load_unknown())
+    print("learning the vocabulary", flush=True)
+    vocabulary = learn_corpus_vocabulary(corpus, shape.vocabulary, plan.seed)
+    network = Network(shape)
+    size = sum(parameter.numel() for parameter in network.parameters())
+    print(f"{size:,} parameters, {plan.steps:,} steps", flush=True)
+
+    def report(progress: Progress) -> None:
+        print(
+            f"step {progress.step:,}  {progress.tokens / 1e6:.2f} M tokens  {progress.seconds:.0f} s  "
+            f"learning rate {progress.learning_rate:.5f}  loss {progress.loss:.4f}",
+            flush=True,
+        )
+
+    def save(progress: Progress) -> None:
+        save_checkpoint(network, vocabulary, checkpoint)
+        write_gguf(network, vocabulary, arguments.out)
+
+    final = train(network, corpus, vocabulary, plan, report, save)
+    report(final)
+    print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
