@@ -241,6 +241,10 @@ class ChatService(QObject):
         self._current = replace(self._current, info=info)
         self._store.submit(lambda store: store.update(info.id, effort=effort))
 
+    def reload_model(self) -> None:
+        """Load the chosen model again, for example after it failed."""
+        self._prepare()
+
     # ---- inside: what the store answers ----
 
     @property
