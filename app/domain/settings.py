@@ -48,6 +48,25 @@ SEND_KEY: Setting[str] = Setting(
     choices=(Choice("enter", "Enter"), Choice("ctrl+enter", "Ctrl+Enter")),
 )
 
+WINDOW_PLACE: Setting[str] = Setting(
+    key="general.window",
+    kind=Kind.TEXT,
+    default="",
+    group=Group.GENERAL,
+    label="Window",
+    help="Where the window was last: left, top, width, height, and “maximized” if it was.",
+    hidden=True,
+)
+CHAT_LIST_SHOWN: Setting[bool] = Setting(
+    key="general.chat_list",
+    kind=Kind.BOOL,
+    default=True,
+    group=Group.GENERAL,
+    label="Chat list",
+    help="Whether the list of chats stands beside the chat.",
+    hidden=True,
+)
+
 # ---- Chat ----
 
 EFFORT: Setting[str] = Setting(
@@ -240,6 +259,8 @@ SETTINGS: tuple[Setting[Value], ...] = (
     THEME,
     TEXT_SIZE,
     SEND_KEY,
+    WINDOW_PLACE,
+    CHAT_LIST_SHOWN,
     EFFORT,
     INSTRUCTIONS,
     SHOW_REASONING,

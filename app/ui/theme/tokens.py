@@ -7,7 +7,7 @@ and the focus ring 3:1. Sizes are logical pixels at a text scale of 1.
 from dataclasses import dataclass
 from typing import Self
 
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QGuiApplication
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo
 
 MONOSPACE = ("SF Mono", "Cascadia Mono", "JetBrains Mono", "Ubuntu Mono", "Noto Sans Mono", "DejaVu Sans Mono", "Menlo")
 
@@ -245,5 +245,6 @@ class Theme:
 def system_scale() -> float:
     """How much larger than usual the reader has set the desktop's own text; never smaller."""
     usual = 13.0
-    pixels = QFontInfo(QGuiApplication.font()).pixelSize()
+    # Not the application's font: that one follows the theme.
+    pixels = QFontInfo(QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)).pixelSize()
     return min(2.0, max(1.0, pixels / usual / 1.15))
