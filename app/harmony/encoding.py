@@ -26,7 +26,9 @@ class PromptEncoder:
         self._vocabulary = vocabulary
         self._ids = control_ids(vocabulary)
         # One character cannot be cut, and cannot be a control token's whole name.
-        names = sorted({name for name in vocabulary.special_tokens.values() if len(name) > 1}, key=lambda n: (len(n), n))
+        names = sorted(
+            {name for name in vocabulary.special_tokens.values() if len(name) > 1}, key=lambda n: (len(n), n)
+        )
         # The shortest alternative first: what is cut inside the shortest name is cut inside the longer ones as well.
         self._names = re.compile("|".join(map(re.escape, names)) or r"(?!)")
         self._cuts = {name: self._cut(name) for name in names}

@@ -22,7 +22,9 @@ _CHANNEL_WORD = re.compile(r"analysis|commentary|final")
 _CHANNEL_FIRST = re.compile(r"[\W_]*(analysis|commentary|final)(?![a-z])")
 _GLUED_CHANNEL = re.compile(r"\s*(?:assistant)+(analysis|commentary|final)(?![a-z])")
 _SPEAKER = re.compile(r"\s*(?:assistant)+\s*")
-_FOREIGN = re.compile(r"\s*(?:(?:user|system|developer|tool)(?![^\s:])|functions\.|(?!assistant)\S+\s+to=assistant(?!\S))")
+_FOREIGN = re.compile(
+    r"\s*(?:(?:user|system|developer|tool)(?![^\s:])|functions\.|(?!assistant)\S+\s+to=assistant(?!\S))"
+)
 _CONTENT_TYPE = re.compile(r"\s*(?:json|code|text|python)(?=\s*(?:[\[{]|$))")
 # Recipients that are people or channels, not tools.
 _NO_TOOL = ("", "assistant", "user", "all", *_CHANNELS)
