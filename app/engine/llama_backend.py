@@ -7,7 +7,6 @@ import importlib.util
 import logging
 import math
 import os
-import re
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
+from app.engine.load_errors import load_error
 from app.engine.long_runs import bounded_runs
 
 # The package's own front door imports numpy, jinja2 and more for its class Llama, which nothing here uses: 0.9 s
@@ -319,24 +319,3 @@ class LlamaSampler:
         if not self._closed:
             self._closed = True
             llama.llama_sampler_free(self._chain)
-
-
-def load_error(path: Path, errors: Sequence[str]) -> UserError:
-    """What llama.cpp's error lines mean for the user. It has no error codes: the lines are all there is."""
-    text = "\n".join(errors)
-    if match := re.search(r"unknown model architecture: '([^']*)'", text):
-        return UserError(ErrorCode.UNKNOWN_ARCHITECTURE, architecture=match[1])
-    if "not within the file bounds" in text:
-        return UserError(ErrorCode.GGUF_TRUNCATED, path=str(path))
-    if "invalid magic" in text or "failed to read magic" in text:
-        return UserError(ErrorCode.NOT_A_GGUF, path=str(path))
-    if re.search(r"unable to allocate|failed to allocate|cannot allocate|bad_alloc|out of memory", text, re.IGNORECASE):
-        return UserError(ErrorCode.OUT_OF_MEMORY, name=path.name)
-    if "gguf_init" in text:
-        return UserError(ErrorCode.GGUF_BROKEN, path=str(path), reason=_cause(errors, "gguf_init"))
-    return UserError(ErrorCode.MODEL_LOAD_FAILED, name=path.name, reason=_cause(errors, "error loading model"))
-
-
-def _cause(errors: Sequence[str], mark: str) -> str:
-    line = next((line for line in errors if mark in line), errors[-1] if errors else "")
-    return line.rpartition(": ")[2] or "no reason given"

@@ -31,6 +31,7 @@ from app.engine.protocol import (
     Rendered,
     Unloaded,
 )
+from app.gguf.header import read_header_file
 from app.harmony.encoding import PromptEncoder
 from app.harmony.parsing import HarmonyParser
 from app.harmony.rendering import render
@@ -62,7 +63,7 @@ class EngineSession:
         self.unload()
         begin = time.perf_counter()
         path = Path(request.path)
-        check_file(path)
+        read_header_file(path)  # llama.cpp has one answer to every bad file; this says what is wrong
         progress = Throttle(PROGRESS_S)
 
         def report(fraction: float) -> bool:
@@ -298,22 +299,6 @@ class Throttle:
             return False
         self._next = now + self._seconds
         return True
-
-
-def check_file(path: Path) -> None:
-    """Raises UserError when the file is missing, unreadable, or plainly no GGUF."""
-    try:
-        if path.is_dir():
-            raise UserError(ErrorCode.FILE_UNREADABLE, path=str(path), reason="it is a folder")
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except FileNotFoundError as error:
-        raise UserError(ErrorCode.FILE_NOT_FOUND, path=str(path)) from error
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = getattr(error, "strerror", None) or "the name is not valid"
-        raise UserError(ErrorCode.FILE_UNREADABLE, path=str(path), reason=reason) from error
-    if magic != b"GGUF":
-        raise UserError(ErrorCode.NOT_A_GGUF, path=str(path))
 
 
 def check_sampling(sampling: Sampling) -> None:
