@@ -88,12 +88,12 @@ class Setting(Generic[V_co]):
                 return "Choose true or false."
             case Kind.INT | Kind.FLOAT:
                 number = "a whole number" if self.kind is Kind.INT else "a number"
-                also = "" if self.special is None else f", or {self.special} for “{self.special_label}”"
+                also = "" if self.special is None else f"; {self.special} means “{self.special_label}”"
                 unit = f" {self.unit}" if self.unit else ""
                 return f"Choose {number} from {self.minimum} to {self.maximum}{unit}{also}."
             case Kind.CHOICE:
                 return "Choose one of: " + ", ".join(choice.value for choice in self.choices) + "."
-            case Kind.TEXT:
+            case _:  # text
                 return f"Write at most {LONGEST_TEXT:,} characters, without control characters."
 
     def checked(self, value: object) -> V_co:
@@ -120,7 +120,7 @@ class Setting(Generic[V_co]):
                 return isinstance(value, float) and math.isfinite(value) and self._in_bounds(value)
             case Kind.CHOICE:
                 return any(value == choice.value for choice in self.choices)
-            case Kind.TEXT:
+            case _:  # text
                 return isinstance(value, str) and len(value) <= LONGEST_TEXT and _is_plain(value)
 
     def _in_bounds(self, value: int | float) -> bool:

@@ -1,9 +1,13 @@
 """The name of a chat that nobody has named yet."""
 
+import re
 import unicodedata
 
 LONGEST_TITLE = 60
 _JOINER = "\u200d"
+# Headings, quotations and list items by what follows; fences and rules say nothing.
+_MARKERS = re.compile(r"^(?:(?:#{1,6}|>|[-*+]) +)+")
+_ONLY_MARKUP = re.compile(r"(?:```|~~~).*|[-*_=#>+ ]+")
 
 
 def title_from(text: str) -> str:
@@ -14,8 +18,8 @@ def title_from(text: str) -> str:
     """
     for line in text.splitlines():
         words = " ".join("".join(c if c.isprintable() or c == _JOINER else " " for c in line).split())
-        words = words.lstrip("#>*-` ").strip()
-        if words:
+        words = _MARKERS.sub("", words)
+        if words and not _ONLY_MARKUP.fullmatch(words):
             return _shortened(words)
     return ""
 

@@ -188,9 +188,7 @@ def _pass_array(window: Window, *, wanted: bool) -> tuple[int, frozenset[str]]:
     """Pass over an array: its length, and the control-like tokens in it when it is the vocabulary."""
     kind, count = window.u32(), window.u64()
     if kind == _STRING:
-        found = window.walk_strings(count, b"<|", _LONGEST_CONTROL if wanted else 0)
-        if len(found) > _MOST_CONTROLS:
-            raise window.broken("too many control tokens")
+        found = window.walk_strings(count, b"<|", _LONGEST_CONTROL if wanted else 0, _MOST_CONTROLS)
         return count, frozenset(token.decode(errors="replace") for token in found)
     form = _SCALARS.get(kind)
     if form is None:

@@ -13,7 +13,7 @@ _PIECE: Final = 256 * 1024
 # Headers of real models are 1 to 20 MB, most of it the vocabulary.
 LARGEST_HEADER: Final = 48 * 1024 * 1024
 # gpt-oss has 201,088 tokens and 446,189 merges; the largest vocabularies of others about twice that.
-MOST_WALKED: Final = 2_000_000
+MOST_WALKED: Final = 1_500_000
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 
@@ -75,8 +75,9 @@ class Window:
             self._piece = b""
             self._at = 0
 
-    def walk_strings(self, count: int, marks: bytes = b"", longest: int = 0) -> list[bytes]:
-        """Pass over ``count`` strings; those that begin with ``marks`` and have at most ``longest`` bytes.
+    def walk_strings(self, count: int, marks: bytes = b"", longest: int = 0, most: int = 0) -> list[bytes]:
+        """Pass over ``count`` strings; those that begin with ``marks`` and have at most ``longest`` bytes,
+        of which there may be ``most``.
 
         This is where a header's time goes (650,000 strings in gpt-oss), hence the plain loop over local names.
         """
@@ -102,6 +103,8 @@ class Window:
                     length = 0
                 piece, at, end = self._piece, self._at, len(self._piece)
             if 0 < length <= longest and piece.startswith(marks, at):
+                if len(found) == most:
+                    raise self.broken("too many control tokens")
                 found.append(piece[at : at + length])
             at += length
         self._at = at
