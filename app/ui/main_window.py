@@ -1,0 +1,319 @@
+"""The window: rail, panes, messages, status, shortcuts."""
+
+from collections.abc import Callable
+from typing import cast
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from app.domain.errors import ErrorCode, UserError
+from app.domain.settings import CHAT_LIST_SHOWN, WINDOW_PLACE
+from app.domain.tree import ConversationInfo
+from app.services.chat_service import ChatService
+from app.services.engine_service import EngineService
+from app.services.model_service import ModelService
+from app.services.settings_service import SettingsService
+from app.ui.chat.conversation_model import shown_title
+from app.ui.chat.pane import ChatPane
+from app.ui.icons import program_icon
+from app.ui.models.pane import ModelsPane
+from app.ui.settings.pane import SettingsPane
+from app.ui.shell.dialogs import ask_for_model_file, open_link
+from app.ui.shell.drop_zone import DropZone, model_files
+from app.ui.shell.message_bar import MessageBar, Notice
+from app.ui.shell.rail import Pane, Rail
+from app.ui.shell.status_line import StatusLine
+from app.ui.shell.style import scaled, shell_sheet
+from app.ui.shell.theme_follower import ThemeFollower
+from app.ui.shell.window_place import WindowPlace
+from app.ui.theme import Theme
+
+SIZE = (1120, 780)
+SMALLEST = (480, 400)
+
+# Problems that another model, or another file, would solve.
+MODEL_TROUBLE = frozenset(
+    {
+        ErrorCode.FILE_NOT_FOUND,
+        ErrorCode.FILE_UNREADABLE,
+        ErrorCode.NOT_A_GGUF,
+        ErrorCode.GGUF_TRUNCATED,
+        ErrorCode.GGUF_BROKEN,
+        ErrorCode.UNKNOWN_ARCHITECTURE,
+        ErrorCode.NOT_HARMONY,
+        ErrorCode.MODEL_LOAD_FAILED,
+        ErrorCode.OUT_OF_MEMORY,
+        ErrorCode.NO_MODEL_LOADED,
+    }
+)
+
+
+class MainWindow(QMainWindow):
+    """Shows the services; owns none of them."""
+
+    def __init__(
+        self, chat: ChatService, models: ModelService, engine: EngineService, settings: SettingsService
+    ) -> None:
+        super().__init__()
+        self._chat = chat
+        self._models = models
+        self._settings = settings
+        self._follower = ThemeFollower(cast("QApplication", QApplication.instance()), settings, self)
+        theme = self._follower.theme
+        self.setWindowIcon(program_icon())
+        self.setAcceptDrops(True)
+
+        self.rail = Rail(theme)
+        self.message_bar = MessageBar(theme)
+        self.chat_pane = ChatPane(chat, models, settings, theme)
+        self.models_pane = ModelsPane(models, theme)
+        self.settings_pane = SettingsPane(settings, theme)
+        self.status = StatusLine(theme)
+        self._panes: dict[Pane, QWidget] = {
+            Pane.CHAT: self.chat_pane,
+            Pane.MODELS: self.models_pane,
+            Pane.SETTINGS: self.settings_pane,
+        }
+        self.stack = QStackedWidget()
+        for pane in self._panes.values():
+            self.stack.addWidget(pane)
+        self._arrange()
+        self._drop_zone = DropZone(theme, self)
+        self._add_actions()
+
+        self.rail.chosen.connect(self.show_pane)
+        self.chat_pane.models_requested.connect(lambda: self.show_pane(Pane.MODELS))
+        self.chat_pane.list_shown_changed.connect(lambda shown: settings.set_value(CHAT_LIST_SHOWN.key, shown))
+        for pane in (self.chat_pane, self.models_pane):
+            pane.add_file_requested.connect(self.add_model)
+            pane.link_activated.connect(self._open_link)
+        self.models_pane.get_panel.link_activated.connect(self._open_link)
+        self.status.reload_requested.connect(chat.reload_model)
+        engine.state_changed.connect(self.status.set_state)
+        self.status.set_state(engine.state)
+        for service in (chat, models, settings):
+            service.problem.connect(self._show_problem)
+        chat.deleted.connect(self._offer_undo)
+        chat.opened.connect(self._show_title)
+        chat.conversations_changed.connect(self._show_title)
+        self._follower.changed.connect(self._set_theme)
+
+        self._set_theme(theme)
+        self.chat_pane.set_list_wanted(settings.settings.get(CHAT_LIST_SHOWN))
+        self._take_place(settings.settings.get(WINDOW_PLACE))
+        self._show_title()
+        self.show_pane(Pane.CHAT)
+
+    # ---- For the program ----
+
+    @property
+    def theme(self) -> Theme:
+        """The look of the moment."""
+        return self._follower.theme
+
+    def show_pane(self, pane: Pane) -> None:
+        """Show a pane and put the focus where one starts there."""
+        self.stack.setCurrentWidget(self._panes[pane])
+        self.rail.show_pane(pane)
+        match pane:
+            case Pane.CHAT:
+                self.chat_pane.focus_message_box()
+            case Pane.MODELS:
+                self.models_pane.setFocus()
+            case Pane.SETTINGS:
+                self.settings_pane.search.setFocus()
+
+    def raise_window(self) -> None:
+        """A second start wants to see this window."""
+        if self.isMinimized():
+            self.showNormal()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def add_model(self) -> None:
+        """Let the user choose a model file."""
+        path = ask_for_model_file(self)
+        if path is not None:
+            self.show_pane(Pane.MODELS)
+            self._models.add_file(path)
+
+    def type_and_send(self, text: str) -> None:
+        """Write a message and press the key that sends it, as a person would."""
+        self.show_pane(Pane.CHAT)
+        box = self.chat_pane.composer.box
+        box.insertPlainText(text)
+        control = Qt.KeyboardModifier.ControlModifier
+        held = control if box.send_with_control else Qt.KeyboardModifier.NoModifier
+        for kind in (QKeyEvent.Type.KeyPress, QKeyEvent.Type.KeyRelease):
+            QApplication.sendEvent(box, QKeyEvent(kind, Qt.Key.Key_Return, held, "\r"))
+
+    def shown_text(self) -> str:
+        """What the transcript shows, as plain text."""
+        return self.chat_pane.transcript.plain_text()
+
+    # ---- Layout ----
+
+    def _arrange(self) -> None:
+        self._bar_space = QWidget()
+        self._bar_space.setProperty("kind", "page")
+        self._bar_space.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._bar_row = QVBoxLayout(self._bar_space)
+        self._bar_row.addWidget(self.message_bar)
+        self.message_bar.shown_changed.connect(self._bar_space.setVisible)
+        self._bar_space.hide()
+        content = QVBoxLayout()
+        content.setSpacing(0)
+        content.addWidget(self._bar_space)
+        content.addWidget(self.stack, 1)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addLayout(content, 1)
+        whole = QWidget()
+        rows = QVBoxLayout(whole)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addLayout(row, 1)
+        rows.addWidget(self.status)
+        self.setCentralWidget(whole)
+
+    def _set_theme(self, theme: Theme) -> None:
+        self.setStyleSheet(shell_sheet(theme))
+        for part in (
+            self.rail,
+            self.message_bar,
+            self.chat_pane,
+            self.models_pane,
+            self.settings_pane,
+            self.status,
+            self._drop_zone,
+        ):
+            part.set_theme(theme)
+        px = scaled(theme)
+        self._bar_row.setContentsMargins(px(12), px(10), px(12), px(2))
+        self.setMinimumSize(*SMALLEST)
+
+    def _take_place(self, kept: str) -> None:
+        place = WindowPlace.parse(kept)
+        screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+        fitted = None if place is None else place.fitted(screens)
+        if place is None or fitted is None:
+            room = QGuiApplication.primaryScreen().availableGeometry()
+            size = QRect(0, 0, min(SIZE[0], room.width()), min(SIZE[1], room.height()))
+            size.moveCenter(room.center())
+            self.setGeometry(size)
+            return
+        self.setGeometry(fitted)
+        if place.maximized:
+            self.setWindowState(Qt.WindowState.WindowMaximized)
+
+    # ---- Keys ----
+
+    def _add_actions(self) -> None:
+        chat = self.chat_pane
+        self._add_action(self.tr("New chat"), chat_first(self, chat.new_chat), "Ctrl+N")
+        self._add_action(self.tr("Answer again"), chat_first(self, lambda: self._chat.regenerate(None)), "Ctrl+R")
+        self._add_action(self.tr("Show or hide the chat list"), chat_first(self, chat.toggle_list), "Ctrl+B")
+        self._add_action(self.tr("Write a message"), chat_first(self, chat.focus_message_box), "Ctrl+L")
+        self._add_action(self.tr("Rename the chat"), chat_first(self, chat.rename_current), "F2")
+        for number, pane in enumerate(Pane, start=1):
+            keys = [f"Ctrl+{number}", *(["Ctrl+,"] if pane is Pane.SETTINGS else [])]
+            self._add_action(
+                {Pane.CHAT: self.tr("Chat"), Pane.MODELS: self.tr("Models"), Pane.SETTINGS: self.tr("Settings")}[pane],
+                lambda pane=pane: self.show_pane(pane),
+                *keys,
+            )
+        self._add_action(self.tr("Quit"), self.close, "Ctrl+Q")
+
+    def _add_action(self, words: str, act: Callable[[], object], *keys: str) -> None:
+        action = QAction(words, self)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        action.triggered.connect(lambda: act())
+        self.addAction(action)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._chat.busy and self.stack.currentWidget() is self.chat_pane:
+            self._chat.stop()
+        else:
+            super().keyPressEvent(event)
+
+    # ---- From the services ----
+
+    def _show_title(self, *_: object) -> None:
+        current = self._chat.current()
+        title = self.tr("New chat") if current is None else shown_title(current.info)
+        self.setWindowTitle(self.tr("{title} – Alcove").format(title=title))
+
+    def _show_problem(self, error: UserError) -> None:
+        if error.code in MODEL_TROUBLE and self.stack.currentWidget() is not self.models_pane:
+            self.message_bar.show_error(error, self.tr("Models"), lambda: self.show_pane(Pane.MODELS))
+        else:
+            self.message_bar.show_error(error)
+
+    def _offer_undo(self, info: ConversationInfo) -> None:
+        self.message_bar.show_notice(
+            Notice(
+                self.tr("“{title}” is deleted.").format(title=shown_title(info)),
+                problem=False,
+                action=self.tr("Undo"),
+                act=lambda: self._chat.undo_delete(info.id),
+                stays=False,
+            )
+        )
+
+    def _open_link(self, address: str) -> None:
+        open_link(self.theme, address, self)
+
+    # ---- The window's own events ----
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._drop_zone.setGeometry(self.rect().adjusted(12, 12, -12, -12))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if model_files(event.mimeData()):
+            event.acceptProposedAction()
+            self._drop_zone.raise_()
+            self._drop_zone.show()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        del event
+        self._drop_zone.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_zone.hide()
+        files = model_files(event.mimeData())
+        if files:
+            event.acceptProposedAction()
+            self.show_pane(Pane.MODELS)
+        for path in files:
+            self._models.add_file(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        normal = self.normalGeometry() if self.isMaximized() or self.isFullScreen() else self.geometry()
+        place = WindowPlace(normal.left(), normal.top(), normal.width(), normal.height(), self.isMaximized())
+        self._settings.set_value(WINDOW_PLACE.key, str(place))
+        super().closeEvent(event)
+
+
+def chat_first(window: MainWindow, act: Callable[[], object]) -> Callable[[], None]:
+    """Show the chat, then do something in it."""
+
+    def done() -> None:
+        if window.stack.currentWidget() is not window.chat_pane:
+            window.show_pane(Pane.CHAT)
+        act()
+
+    return done

@@ -1,0 +1,1 @@
+"""The settings pane, generated from the declared settings."""

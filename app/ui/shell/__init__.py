@@ -1,0 +1,1 @@
+"""What surrounds the panes: rail, message bar, status line, dialogs."""
