@@ -44,7 +44,7 @@ class HeadlessEngine:
     """
 
     def __init__(self, log_file: Path | None = None) -> None:
-        self._client = EngineClient(log_file=log_file)
+        self._client = EngineClient(log_file)
         self._ids = count(1)
         self._presses = 0
         self.interrupted = False
