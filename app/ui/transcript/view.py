@@ -63,6 +63,10 @@ class TranscriptView(QAbstractScrollArea):
         self._nodes = []
         self.viewport().update()
 
+    def plain_text(self) -> str:
+        """What is shown, as plain text (the window's smoke test looks for the answer in it)."""
+        return "\n\n".join(node.message.content for node in self._nodes)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
         painter.setPen(self._theme.colour("text"))
