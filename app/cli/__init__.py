@@ -12,9 +12,12 @@ BAD_INPUT = frozenset(
     {
         ErrorCode.FILE_NOT_FOUND,
         ErrorCode.FILE_UNREADABLE,
+        ErrorCode.FILE_EMPTY,
+        ErrorCode.NOT_A_FILE,
         ErrorCode.NOT_A_GGUF,
         ErrorCode.GGUF_TRUNCATED,
         ErrorCode.GGUF_BROKEN,
+        ErrorCode.GGUF_UNSUPPORTED,
         ErrorCode.UNKNOWN_ARCHITECTURE,
         ErrorCode.NOT_HARMONY,
         ErrorCode.EMPTY_PROMPT,
