@@ -150,7 +150,7 @@ def run_program(
 
         bugs.bug.connect(chat.problem)
         signals.quit_requested.connect(application.quit)
-        instance.raise_requested.connect(lambda: bring_to_front(window))
+        instance.raise_requested.connect(window.raise_window)
         settings.changed.connect(
             lambda key: log_file.set_level(settings.settings.get(LOG_LEVEL)) if key == LOG_LEVEL.key else None
         )
@@ -167,16 +167,6 @@ def chosen_model(options: Namespace, library: Library) -> str | None:
     if "model" in options:
         return library.add(options.model).id
     return DEMO_ID if options.smoke_test else None
-
-
-def bring_to_front(window: "MainWindow") -> None:
-    """Show the window to somebody who started the program again."""
-    from PySide6.QtCore import Qt
-
-    window.setWindowState((window.windowState() & ~Qt.WindowState.WindowMinimized) | Qt.WindowState.WindowActive)
-    window.show()
-    window.raise_()
-    window.activateWindow()
 
 
 def start_smoke_test(application: "QApplication", chat: "ChatService", window: "MainWindow") -> "SmokeTest":
