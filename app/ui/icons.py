@@ -17,8 +17,12 @@ def source(name: str) -> str:
     return (ICON_FOLDER / f"{name}.svg").read_text(encoding="utf-8")
 
 
+@lru_cache(maxsize=256)
 def image(name: str, colour: str, size: int, density: float = 1.0) -> QImage:
-    """The icon in one colour, ``size`` logical pixels wide and high, drawn for a screen of ``density``."""
+    """The icon in one colour, ``size`` logical pixels wide and high, drawn for a screen of ``density``.
+
+    The picture is shared: draw it, do not change it.
+    """
     pixels = max(1, round(size * density))
     picture = QImage(QSize(pixels, pixels), QImage.Format.Format_ARGB32_Premultiplied)
     picture.fill(Qt.GlobalColor.transparent)

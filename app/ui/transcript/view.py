@@ -1,16 +1,50 @@
 """The transcript: the messages of the shown path, scrolled, selected, streamed into."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFocusEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QMenu, QPushButton, QWidget
 
+from app.domain.conversation import Role
 from app.domain.tree import MessageNode
+from app.ui import icons
 from app.ui.theme import Theme
+from app.ui.transcript import accessibility
+from app.ui.transcript.buttons import ActionButton, ButtonPool, Key, Wanted
+from app.ui.transcript.chrome import Chrome
+from app.ui.transcript.column import Column
+from app.ui.transcript.entry import Entry, Section
+from app.ui.transcript.layout_values import Placed
+from app.ui.transcript.markdown import make_parser
+from app.ui.transcript.pace import Pace
+from app.ui.transcript.painting import Painter, Reading
+from app.ui.transcript.pointer import Pointer
+from app.ui.transcript.selection import Position, Selection, selected_text
+from app.ui.transcript.typesetter import Typesetter
 
 Versions = Callable[[int], tuple[int, ...]]
 """The ids of a message and its siblings, oldest first."""
+
+TEXT_WIDTH = 760
+MARGIN = 24
+NARROW = 560
+NEAR = 6  # messages laid out ahead, each way, when nothing else is to do
+AT_END = 4  # pixels from the end that still count as being there
+COPIED_MS = 1500
+GROWN = {"reasoning": Section.REASONING, "commentary": Section.COMMENTARY, "answer": Section.ANSWER}
 
 
 class TranscriptView(QAbstractScrollArea):
@@ -29,47 +63,512 @@ class TranscriptView(QAbstractScrollArea):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = theme
-        self._nodes: list[MessageNode] = []
+        self.theme = theme
+        self.selection: Selection | None = None
+        self.column = Column(Typesetter(theme, make_parser()))
+        self._painter = Painter(theme)
+        self._chrome = Chrome(theme)
+        self._reading = Reading()
+        self._following = True
+        self._adjusting = False
+        self._hovered: int | None = None
+        self._copied: Key | None = None
+        self._grown: dict[int, Entry] = {}
+        self._interface: accessibility.TranscriptInterface | None = None
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Conversation")
+        self.verticalScrollBar().setSingleStep(48)
+        self.viewport().setMouseTracking(True)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._buttons = ButtonPool(self.viewport(), self._pressed, self.setFocus, self._show_button)
+        self._pointer = Pointer(self)
+        self.pace = Pace(self, self._show_growth)
+        self._ahead = QTimer(self)
+        self._ahead.setInterval(0)
+        self._ahead.timeout.connect(self._lay_out_ahead)
+        self._copied_timer = QTimer(self)
+        self._copied_timer.setSingleShot(True)
+        self._copied_timer.setInterval(COPIED_MS)
+        self._copied_timer.timeout.connect(self._forget_copied)
+        self.new_text = QPushButton("New text below", self)
+        self.new_text.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.new_text.clicked.connect(self.follow)
+        self.new_text.hide()
+        self._dress()
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            accessibility.install(app)
+        self._announcer = accessibility.Announcer(self)
 
-    def show_path(self, nodes: tuple[MessageNode, ...], versions: Versions | None = None) -> None:
-        """Shows these messages instead of the present ones, at their end."""
-        self._nodes = list(nodes)
+    # ---- what the chat pane calls
+
+    def show_path(
+        self, nodes: tuple[MessageNode, ...], versions: Versions | None = None, streaming: int | None = None
+    ) -> None:
+        """Shows these messages instead of the present ones.
+
+        Another conversation is shown from its end; of the same one (its first message was shown before) the reader
+        keeps their place. ``streaming`` is the id of the answer that is being written, if any.
+        """
+        known = {entry.node.id: entry for entry in self.column.entries}
+        same = bool(nodes) and nodes[0].id in known
+        place = self._anchor()
+        self._drop_growth()
+        entries: list[Entry] = []
+        for node in nodes:
+            siblings = versions(node.id) if versions is not None else (node.id,)
+            old = known.get(node.id)
+            if old is not None and old.node == node and not old.streaming and node.id != streaming:
+                old.versions = siblings
+                entries.append(old)
+            else:
+                entries.append(Entry(node, siblings, streaming=node.id == streaming))
+        self.selection = None
+        self._hovered = None
+        self.column.set_entries(entries)
+        self._following = not same or self._following
+        self._settle(place if same else None)
         self.viewport().update()
 
-    def add_node(self, node: MessageNode) -> None:
-        """Appends a message; one that is not complete waits for ``grow``."""
-        self._nodes.append(node)
+    def add_node(self, node: MessageNode, versions: tuple[int, ...] = ()) -> None:
+        """Appends a message; one that is not complete waits for ``grow``. The reader's own is always shown."""
+        if self.column.index_of(node.id) is not None:
+            return
+        self.column.append(Entry(node, versions, streaming=not node.complete))
+        self._following = self._following or node.message.role is Role.USER
+        self._settle(self._anchor())
         self.viewport().update()
 
     def grow(self, node_id: int, reasoning: str = "", commentary: str = "", answer: str = "") -> None:
         """Appends new text to a message that is not complete. Unknown ids are ignored: the reader has left."""
+        index = self.column.index_of(node_id)
+        if index is None:
+            return
+        entry = self.column.entries[index]
+        entry.streaming = True
+        entry.grow(Section.REASONING, reasoning)
+        entry.grow(Section.COMMENTARY, commentary)
+        entry.grow(Section.ANSWER, answer)
+        self._announcer.feed(answer)
+        self._grown[index] = entry
+        self._reading = Reading()
+        self.pace.ask()
 
     def finish(self, node: MessageNode) -> None:
         """Puts the final message in the place of the streamed one."""
-        self._nodes = [node if n.id == node.id else n for n in self._nodes]
+        index = self.column.index_of(node.id)
+        if index is None:
+            return
+        self._announcer.finish()
+        self.column.entries[index].finish(node)
+        self._grown[index] = self.column.entries[index]
+        self._reading = Reading()
+        self.pace.flush()
         self.viewport().update()
 
     def set_reading(self, done: int, total: int) -> None:
         """Shows how much of the prompt has been read, in tokens; ``total`` 0 ends it."""
+        self._reading = Reading(done, total)
+        self.viewport().update()
 
     def set_theme(self, theme: Theme) -> None:
         """Draws everything anew in this look."""
-        self._theme = theme
+        place = self._anchor()
+        self.theme = theme
+        self._painter = Painter(theme)
+        self._chrome = Chrome(theme)
+        self.column.set_typesetter(Typesetter(theme, self.column.typesetter.parser))
+        self._dress()
+        self.column.set_width(self._text_width())
+        self._settle(place)
         self.viewport().update()
 
     def clear(self) -> None:
         """Shows nothing."""
-        self._nodes = []
+        self.show_path(())
+
+    def follow(self) -> None:
+        """Goes to the end and stays there while text arrives."""
+        self._following = True
+        self._settle(None)
         self.viewport().update()
 
-    def plain_text(self) -> str:
-        """What is shown, as plain text (the window's smoke test looks for the answer in it)."""
-        return "\n\n".join(node.message.content for node in self._nodes)
+    def copy_selection(self) -> None:
+        """Puts the selected text on the clipboard."""
+        if self.selection is not None and not self.selection.empty:
+            self._copy(selected_text(self.selection, self.column.laid, len(self.column.entries)))
+
+    def select_all(self) -> None:
+        """Selects every message that is not folded."""
+        ends = [index for index in range(len(self.column.entries)) if self.column.laid(index).placed]
+        if ends:
+            last = self.column.laid(ends[-1]).placed[-1]
+            self.set_selection(Selection(Position(0, (-1, -1), 0), Position(ends[-1], last.key, last.length)))
+
+    def set_selection(self, selection: Selection | None) -> None:
+        """Shows this selection."""
+        self.selection = selection
+        self.viewport().update()
+
+    @property
+    def following(self) -> bool:
+        """Whether the view stays at the end while text arrives."""
+        return self._following
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being written into the shown path."""
+        return any(entry.streaming for entry in self.column.entries[-2:])
+
+    # ---- geometry
+
+    def visible_blocks(self) -> Iterator[tuple[int, Placed, QPointF]]:
+        """The blocks on screen: the message's index, the block, and the message's origin in the viewport."""
+        top, height = self._scrolled(), self.viewport().height()
+        for index in self.column.between(top, top + height):
+            laid = self.column.entries[index].laid
+            origin = QPointF(self._left(), self.column.top(index) - top)
+            for placed in laid.placed if laid is not None else ():
+                if origin.y() + placed.frame.bottom() >= 0 and origin.y() + placed.frame.top() <= height:
+                    yield index, placed, origin
+
+    def _scrolled(self) -> float:
+        return self.verticalScrollBar().value()
+
+    def _text_width(self) -> float:
+        room = self.viewport().width()
+        margin = MARGIN if room >= NARROW else 16
+        return max(120.0, min(TEXT_WIDTH * max(1.0, self.theme.scale), room - 2 * margin))
+
+    def _left(self) -> float:
+        return round((self.viewport().width() - self.column.width) / 2)
+
+    def _anchor(self) -> tuple[int, float] | None:
+        """A message on screen whose layout is known, and where on screen it begins."""
+        top = self._scrolled()
+        seen = self.column.between(top, top + self.viewport().height())
+        exact = next((index for index in seen if self.column.is_exact(index)), seen.start if seen else None)
+        return None if exact is None else (exact, self.column.top(exact) - top)
+
+    def _settle(self, place: tuple[int, float] | None) -> bool:
+        """Lays out what is on screen; ``place`` stays where it is, or the end does. Whether anything moved."""
+        bar = self.verticalScrollBar()
+        height = self.viewport().height()
+        moved = False
+        self._adjusting = True
+        for _ in range(10):
+            bar.setPageStep(height)
+            bar.setRange(0, max(0, round(self.column.height) - height))
+            if self._following:
+                bar.setValue(bar.maximum())
+            elif place is not None and place[0] < len(self.column.entries):
+                bar.setValue(round(self.column.top(place[0]) - place[1]))
+            top = self._scrolled()
+            missing = [i for i in self.column.between(top, top + height) if not self.column.is_exact(i)]
+            for index in missing:
+                self.column.lay_out(index)
+            if not missing:
+                break
+            moved = True
+            self.column.settle()
+        self._adjusting = False
+        self._place_buttons()
+        self._ahead.start()
+        self._update_new_text()
+        return moved
+
+    def _lay_out_ahead(self) -> None:
+        """Lays out one message near the screen; called again and again while there is nothing else to do."""
+        top = self._scrolled()
+        seen = self.column.between(top, top + self.viewport().height())
+        count = len(self.column.entries)
+        near = [i for step in range(1, NEAR + 1) for i in (seen.stop - 1 + step, seen.start - step)]
+        missing = next((i for i in near if 0 <= i < count and not self.column.is_exact(i)), None)
+        if missing is None:
+            self._ahead.stop()
+            return
+        place = self._anchor()
+        self.column.lay_out(missing)
+        self.column.settle()
+        self._settle(place)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        place = self._anchor()
+        self.column.set_width(self._text_width())
+        self._settle(place)
+        self._update_new_text()
+        self.viewport().update()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        if not self._adjusting:
+            bar = self.verticalScrollBar()
+            self._following = bar.value() >= bar.maximum() - AT_END
+        if abs(dy) >= self.viewport().height():
+            self.viewport().update()
+        else:
+            self.viewport().scroll(0, dy)  # moves what is drawn; only the rest is drawn anew
+        if self._adjusting:
+            return
+        if self._settle(self._anchor()):
+            self.viewport().update()
+        self._update_hover(self.viewport().mapFromGlobal(self.cursor().pos()))
+
+    # ---- streaming
+
+    def _drop_growth(self) -> None:
+        self._grown.clear()
+        self._reading = Reading()
+
+    def _show_growth(self) -> None:
+        grown, self._grown = self._grown, {}
+        place = self._anchor()
+        dirty: float | None = None
+        for index, entry in grown.items():
+            if index >= len(self.column.entries) or self.column.entries[index] is not entry:
+                continue
+            before = list(entry.laid.placed) if entry.laid is not None else []
+            self.column.lay_out(index)
+            after = entry.laid.placed if entry.laid is not None else []
+            kept = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a is not b), len(before))
+            first = min(max(0, kept - 1), len(after) - 1)
+            top = after[first].frame.top() if kept and after else 0.0
+            here = self.column.top(index) + top
+            dirty = here if dirty is None else min(dirty, here)
+        if dirty is None:
+            return
+        self.column.settle()
+        self._settle(place)
+        self._update_new_text(grown=True)
+        top = int(dirty - self._scrolled()) - 6
+        self.viewport().update(QRect(0, top, self.viewport().width(), max(0, self.viewport().height() - top)))
+
+    def _update_new_text(self, grown: bool = False) -> None:
+        """The button that leads to the end; only where text has come that the reader has not seen."""
+        if self._following:
+            self.new_text.hide()
+        elif grown:
+            self.new_text.show()
+        size = self.new_text.sizeHint()
+        area = self.viewport().geometry()
+        x = area.x() + (area.width() - size.width()) // 2
+        self.new_text.setGeometry(QRect(QPoint(x, area.bottom() - size.height() - 14), size))
+
+    # ---- drawing
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
-        painter.setPen(self._theme.colour("text"))
-        text = "\n\n".join(node.message.content for node in self._nodes)
-        painter.drawText(self.viewport().rect(), Qt.TextFlag.TextWordWrap, text)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        dirty = QRectF(event.rect())
+        painter.fillRect(event.rect(), self.theme.colour("page"))
+        top = self._scrolled()
+        for index in self.column.between(top + dirty.top(), top + dirty.bottom()):
+            entry = self.column.entries[index]
+            if entry.laid is None:
+                continue
+            origin = QPointF(self._left(), self.column.top(index) - top)
+            painter.save()
+            painter.translate(origin)
+            self._painter.paint(painter, entry, index, dirty.translated(-origin), self.selection, self._reading)
+            receipt = self._chrome.receipt(entry, entry.laid)
+            if receipt is not None:
+                self._painter.receipt(painter, *receipt)
+            painter.restore()
+        if self.hasFocus() and self.property("tabbed"):
+            painter.setPen(QPen(self.theme.colour("focus"), 2))
+            painter.drawRoundedRect(QRectF(self.viewport().rect()).adjusted(2, 2, -2, -2), 6, 6)
         painter.end()
+
+    def _dress(self) -> None:
+        c = self.theme.colours
+        self.new_text.setIcon(icons.icon("arrow-down", c.text, 16))
+        self.new_text.setIconSize(QSize(16, 16))
+        self.new_text.setStyleSheet(
+            f"QPushButton {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.control_border};"
+            f" border-radius: 16px; padding: 5px 14px 5px 10px; font-size: {round(self.theme.type.interface)}px; }}"
+            f"QPushButton:hover {{ background: {c.hover}; }}"
+            f"QPushButton:focus {{ border: 2px solid {c.focus}; }}"
+        )
+
+    # ---- buttons
+
+    def _place_buttons(self) -> None:
+        self._buttons.place(self._wanted(), self.theme)
+
+    def _wanted(self) -> Iterator[Wanted]:
+        top = self._scrolled()
+        seen = self.column.between(top, top + self.viewport().height())
+        busy = self.busy
+        for index in range(max(0, seen.start - 1), min(len(self.column.entries), seen.stop + 1)):
+            entry = self.column.entries[index]
+            if entry.laid is None or not self.column.is_exact(index):
+                continue
+            shown = entry.role is not Role.USER or index == self._hovered
+            for wanted in self._chrome.wanted(entry, entry.laid, shown, busy, self._copied):
+                wanted.place.translate(self._left(), self.column.top(index) - top)
+                yield wanted
+
+    def button(self, node_id: int, action: str, section: int = 0, index: int = 0) -> ActionButton | None:
+        """A message's button when it is near the screen: "fold", "copy", "code", "regenerate", "edit", ..."""
+        return self._buttons.button((node_id, action, section, index))
+
+    def _pressed(self, key: Key) -> None:
+        node_id, action, section, number = key
+        index = self.column.index_of(node_id)
+        if index is None:
+            return
+        entry = self.column.entries[index]
+        match action:
+            case "fold":
+                self._fold(index)
+            case "code":
+                placed = self.column.laid(index).by_key().get((section, number))
+                if placed is not None:
+                    self._copy(placed.block.code, key)
+            case "copy":
+                self._copy(entry.text(Section.ANSWER) or entry.text(Section.COMMENTARY), key)
+            case "regenerate":
+                self.regenerate_requested.emit(node_id)
+            case "edit":
+                self.edit_requested.emit(node_id)
+            case "previous" | "next":
+                step = -1 if action == "previous" else 1
+                self.version_requested.emit(entry.versions[entry.versions.index(node_id) + step])
+            case _:
+                pass
+
+    def _fold(self, index: int) -> None:
+        entry = self.column.entries[index]
+        entry.open = not entry.open
+        # The title stays under the mouse; what follows it moves.
+        place = (index, self.column.top(index) - self._scrolled())
+        self._following = False
+        self.selection = None
+        self.column.lay_out(index)
+        self.column.settle()
+        self._settle(place)
+        bar = self.verticalScrollBar()
+        self._following = bar.value() >= bar.maximum() - AT_END
+        self._update_new_text()
+        self.viewport().update()
+
+    def _copy(self, text: str, key: Key | None = None) -> None:
+        QGuiApplication.clipboard().setText(text)
+        self._copied = key
+        self._copied_timer.start()
+        self._place_buttons()
+        self.copy_requested.emit(text)
+
+    def _forget_copied(self) -> None:
+        self._copied = None
+        self._place_buttons()
+
+    def _show_button(self, button: ActionButton) -> None:
+        """Scrolls to a button that the focus has come to."""
+        height = self.viewport().height()
+        bar = self.verticalScrollBar()
+        if button.y() < 0:
+            bar.setValue(bar.value() + button.y() - 40)
+        elif button.geometry().bottom() > height:
+            bar.setValue(bar.value() + button.geometry().bottom() - height + 40)
+
+    # ---- keys and mouse
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        bar = self.verticalScrollBar()
+        page = max(60, bar.pageStep() - 60)
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selection()
+        elif event.matches(QKeySequence.StandardKey.SelectAll):
+            self.select_all()
+        elif event.key() == Qt.Key.Key_Home:
+            bar.setValue(0)
+        elif event.key() == Qt.Key.Key_End:
+            self.follow()
+        elif event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
+            bar.setValue(bar.value() + (page if event.key() == Qt.Key.Key_PageDown else -page))
+        elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            bar.setValue(bar.value() + (48 if event.key() == Qt.Key.Key_Down else -48))
+        else:
+            event.ignore()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        tabbed = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        self.setProperty("tabbed", tabbed)
+        self.viewport().update()
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.viewport().update()
+        super().focusOutEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pointer.press(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._pointer.move(event)
+        self._update_hover(event.position().toPoint())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._pointer.release(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._pointer.double(event)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self._update_hover(QPoint(-1, -1))
+        return super().viewportEvent(event)
+
+    def _update_hover(self, point: QPoint) -> None:
+        inside = self.viewport().rect().contains(point)
+        over = self.column.at(self._scrolled() + point.y()) if inside else None
+        if over != self._hovered:
+            self._hovered = over
+            self._place_buttons()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        step = event.pixelDelta().x() or event.angleDelta().x() / 2
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not step:
+            step = event.angleDelta().y() / 2
+        if not step or (abs(event.angleDelta().x()) < abs(event.angleDelta().y()) and step == event.pixelDelta().x()):
+            super().wheelEvent(event)
+            return
+        for index, placed, origin in self.visible_blocks():
+            if placed.overflow and placed.frame.contains(event.position() - origin):
+                placed.scroll = max(0.0, min(placed.overflow, placed.scroll - step))
+                self.column.entries[index].scrolls[placed.key] = placed.scroll
+                self.viewport().update(placed.frame.translated(origin).toAlignedRect())
+                event.accept()
+                return
+        super().wheelEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = self.context_menu(self.viewport().mapFrom(self, event.pos()))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
+
+    def context_menu(self, point: QPoint) -> QMenu:
+        """The menu for a point of the viewport."""
+        menu = QMenu(self)
+        copy = menu.addAction("Copy", self.copy_selection)
+        copy.setEnabled(self.selection is not None and not self.selection.empty)
+        link = self._pointer.link_at(QPointF(point))
+        if link:
+            menu.addAction("Copy link address", lambda: self._copy(link))
+        index = self.column.at(self._scrolled() + point.y())
+        if index is not None:
+            text = self.column.entries[index].text(Section.ANSWER)
+            menu.addAction("Copy message", lambda: self._copy(text))
+        menu.addSeparator()
+        menu.addAction("Select all", self.select_all)
+        return menu
+
+    # ---- accessibility
+
+    def accessible_interface(self) -> accessibility.TranscriptInterface:
+        """The view as a list of messages; the same object each time, Qt does not keep it alive."""
+        if self._interface is None:
+            self._interface = accessibility.TranscriptInterface(self)
+        return self._interface

@@ -1,0 +1,100 @@
+"""Which buttons stand where around a message."""
+
+from collections.abc import Iterator
+
+from PySide6.QtCore import QRectF
+
+from app.domain.conversation import Role
+from app.ui.theme import Theme
+from app.ui.transcript import wording
+from app.ui.transcript.blocks import BlockKind
+from app.ui.transcript.buttons import Wanted, text_width
+from app.ui.transcript.entry import Entry
+from app.ui.transcript.layout_values import Laid, Placed
+from app.ui.transcript.typesetter import CODE_HEADER
+
+BUTTON = 28
+
+
+class Chrome:
+    """Makes the buttons of messages in one theme."""
+
+    def __init__(self, theme: Theme) -> None:
+        self._theme = theme
+
+    def wanted(
+        self, entry: Entry, laid: Laid, shown: bool, busy: bool, copied: tuple[int, str, int, int] | None
+    ) -> Iterator[Wanted]:
+        """A message's buttons, in reading order and in its coordinates.
+
+        ``shown``: the quiet ones are drawn, too. ``busy``: an answer is being made, so that none can be asked for.
+        ``copied``: the button that has just copied something says so.
+        """
+        if laid.fold is not None:
+            yield self._fold(entry, laid.fold)
+        for placed in laid.placed:
+            if placed.block.kind is BlockKind.CODE and placed.block.code:
+                yield self._copy_code(entry, placed, copied)
+        if laid.footer is None or entry.streaming:
+            return
+        actions = list(self._actions(entry, shown, busy, copied))
+        width = sum(action.place.width() for action in actions)
+        right = entry.role is Role.USER
+        x = laid.footer.right() - width if right else laid.footer.x() - 6
+        for action in actions:
+            action.place.moveTo(x, laid.footer.y() + (2 if right else 4))
+            yield action
+            x += action.place.width()
+
+    def receipt(self, entry: Entry, laid: Laid) -> tuple[QRectF, str] | None:
+        """The line about how the answer came about, and its place."""
+        if laid.footer is None or entry.role is not Role.ASSISTANT or entry.streaming or entry.node.receipt is None:
+            return None
+        buttons = sum(action.place.width() for action in self._actions(entry, True, False, None))
+        place = laid.footer.adjusted(buttons + 8, 4, 0, -2)
+        return place, wording.receipt_line(entry.node.receipt)
+
+    def _fold(self, entry: Entry, place: QRectF) -> Wanted:
+        title, detail = entry.fold_title()
+        key = (entry.node.id, "fold", 0, 0)
+        name = f"{title}, {'open' if entry.open else 'folded'}"
+        icon = "chevron-down" if entry.open else "chevron-right"
+        wish = Wanted(key, QRectF(), icon, title, detail, name)
+        width = min(place.width() + 6, text_width(self._theme, wish))
+        return Wanted(key, QRectF(place.x() - 6, place.y(), width, place.height()), icon, title, detail, name)
+
+    def _copy_code(self, entry: Entry, placed: Placed, copied: tuple[int, str, int, int] | None) -> Wanted:
+        key = (entry.node.id, "code", placed.section, placed.index)
+        done = key == copied
+        text = "Copied" if done else "Copy"
+        wish = Wanted(key, QRectF(), "check" if done else "copy", text)
+        width = text_width(self._theme, wish) + 2
+        place = QRectF(placed.frame.right() - width - 6, placed.frame.y() + (CODE_HEADER - BUTTON) / 2, width, BUTTON)
+        what = placed.block.label or placed.block.language
+        return Wanted(key, place, wish.icon, text, name=f"Copy the {what} code" if what else "Copy the code")
+
+    def _actions(
+        self, entry: Entry, shown: bool, busy: bool, copied: tuple[int, str, int, int] | None
+    ) -> Iterator[Wanted]:
+        node = entry.node.id
+
+        def button(action: str, icon: str, name: str, enabled: bool = True) -> Wanted:
+            return Wanted((node, action, 0, 0), QRectF(0, 0, BUTTON, BUTTON), icon, "", "", name, shown, enabled)
+
+        who = "your message" if entry.role is Role.USER else "the answer"
+        done = (node, "copy", 0, 0) == copied
+        yield button("copy", "check" if done else "copy", "Copied" if done else f"Copy {who}")
+        if entry.role is Role.USER:
+            yield button("edit", "edit", "Edit your message", not busy)
+        else:
+            yield button("regenerate", "regenerate", "Answer again", not busy)
+        if len(entry.versions) > 1:
+            number = entry.versions.index(node) + 1
+            count = len(entry.versions)
+            yield button("previous", "chevron-left", "Previous version", number > 1 and not busy)
+            label = Wanted((node, "version", 0, 0), QRectF(), "", f"{number} of {count}", "", "", shown, False)
+            yield Wanted(
+                label.key, QRectF(0, 0, text_width(self._theme, label), BUTTON), "", label.text, shown=shown,
+                enabled=False, name=f"Version {number} of {count}",
+            )  # fmt: skip
+            yield button("next", "chevron-right", "Next version", number < count and not busy)

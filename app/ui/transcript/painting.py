@@ -1,0 +1,245 @@
+"""Draws laid-out messages."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPainterPath,
+    QPalette,
+    QPen,
+    QTextCharFormat,
+    QTextCursor,
+)
+
+from app.ui import icons
+from app.ui.theme import Theme
+from app.ui.transcript import wording
+from app.ui.transcript.blocks import BlockKind, Nest, NestKind
+from app.ui.transcript.entry import Entry
+from app.ui.transcript.layout_values import Placed
+from app.ui.transcript.selection import Selection
+from app.ui.transcript.typesetter import CODE_HEADER, CODE_PADDING, indent_of
+
+BAR = 4  # height of a code block's scroll bar
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How much of a prompt has been read, in tokens."""
+
+    done: int = 0
+    total: int = 0
+
+
+class Painter:
+    """Draws messages in one theme."""
+
+    def __init__(self, theme: Theme) -> None:
+        self._theme = theme
+        self._small = theme.font(theme.type.caption)
+
+    def paint(
+        self,
+        painter: QPainter,
+        entry: Entry,
+        index: int,
+        dirty: QRectF,
+        selection: Selection | None,
+        reading: Reading,
+    ) -> None:
+        """Draws a message whose top left corner is the painter's origin; ``dirty`` is in its coordinates."""
+        laid = entry.laid
+        if laid is None:
+            return
+        if laid.bubble is not None:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.colour("bubble"))
+            radius = min(self._theme.radii.large, laid.bubble.height() / 2)
+            painter.drawRoundedRect(laid.bubble, radius, radius)
+        if laid.thread is not None:
+            painter.fillRect(laid.thread, self._theme.colour("border"))
+        for placed in laid.placed:
+            if placed.frame.bottom() >= dirty.top() and placed.frame.top() <= dirty.bottom():
+                self._block(painter, placed, index, dirty, selection)
+        if laid.status is not None:
+            self._status(painter, laid.status, reading)
+        if laid.mark is not None:
+            self._mark(painter, laid.mark, wording.interruption(entry.node))
+
+    def _block(self, painter: QPainter, placed: Placed, index: int, dirty: QRectF, selection: Selection | None) -> None:
+        self._nests(painter, placed)
+        match placed.block.kind:
+            case BlockKind.RULE:
+                painter.fillRect(placed.frame, self._theme.colour("border"))
+                return
+            case BlockKind.CODE | BlockKind.MATH:
+                self._code_frame(painter, placed)
+            case BlockKind.TABLE:
+                self._table_frame(painter, placed)
+            case _:
+                pass
+        painter.save()
+        if placed.overflow or placed.block.kind is BlockKind.TABLE:
+            painter.setClipRect(placed.inner, Qt.ClipOperation.IntersectClip)
+        origin = placed.origin()
+        painter.translate(origin)
+        context = QAbstractTextDocumentLayout.PaintContext()
+        context.clip = dirty.translated(-origin).intersected(  # pyright: ignore[reportAttributeAccessIssue]
+            QRectF(placed.scroll, 0, placed.inner.width() + 1, placed.inner.height() + 1)
+        )
+        context.palette.setColor(QPalette.ColorRole.Text, self._theme.colour("text"))  # pyright: ignore[reportAttributeAccessIssue]
+        span = selection.within(index, placed) if selection is not None else None
+        if span is not None:
+            context.selections = [self._selected(placed, *span)]  # pyright: ignore[reportAttributeAccessIssue]
+        placed.document.documentLayout().draw(painter, context)
+        painter.restore()
+        if placed.overflow:
+            self._bar(painter, placed)
+
+    def _selected(self, placed: Placed, first: int, last: int) -> QAbstractTextDocumentLayout.Selection:
+        result = QAbstractTextDocumentLayout.Selection()
+        cursor = QTextCursor(placed.document)
+        cursor.setPosition(first)
+        cursor.setPosition(last, QTextCursor.MoveMode.KeepAnchor)
+        style = QTextCharFormat()
+        style.setBackground(self._theme.colour("selection"))
+        result.cursor = cursor  # pyright: ignore[reportAttributeAccessIssue]
+        result.format = style  # pyright: ignore[reportAttributeAccessIssue]
+        return result
+
+    def _nests(self, painter: QPainter, placed: Placed) -> None:
+        x = placed.frame.x() - sum(indent_of(nest) for nest in placed.block.nest)
+        for nest in placed.block.nest:
+            if nest.kind is NestKind.QUOTE:
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(self._theme.colour("border"))
+                # Reaches over the distance to the block before, so that the bars of one quote are one line.
+                painter.drawRect(QRectF(x + 2, placed.frame.y() - 2, 3, placed.frame.height() + 4))
+            elif nest.first:
+                self._marker(painter, nest, placed, x)
+            x += indent_of(nest)
+
+    def _marker(self, painter: QPainter, nest: Nest, placed: Placed, x: float) -> None:
+        right = x + indent_of(nest) - 9
+        line = placed.document.begin().layout().lineAt(0)
+        plain = placed.block.kind in (BlockKind.PARAGRAPH, BlockKind.HEADING) and line.isValid()
+        font = self._theme.font(self._theme.type.reading)
+        baseline = placed.inner.y() + (line.y() + line.ascent() if plain else QFontMetricsF(font).ascent() + 8)
+        middle = baseline - QFontMetricsF(font).xHeight() / 2
+        colour = self._theme.colour("muted")
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if nest.checked is not None:
+            self._box(painter, QRectF(right - 14, middle - 7.5, 15, 15), nest.checked)
+        elif nest.kind is NestKind.NUMBERS:
+            painter.setFont(font)
+            painter.setPen(colour)
+            width = QFontMetricsF(font).horizontalAdvance(nest.marker)
+            painter.drawText(QPointF(right + 2 - width, baseline), nest.marker)
+        elif nest.marker == "•":
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour)
+            painter.drawEllipse(QPointF(right - 3, middle), 2.6, 2.6)
+        elif nest.marker == "◦":
+            painter.setPen(QPen(colour, 1.2))
+            painter.drawEllipse(QPointF(right - 3, middle), 2.6, 2.6)
+        else:
+            painter.fillRect(QRectF(right - 5, middle - 2, 4, 4), colour)
+
+    def _box(self, painter: QPainter, box: QRectF, checked: bool) -> None:
+        painter.setPen(QPen(self._theme.colour("accent" if checked else "control_border"), 1.3))
+        painter.setBrush(self._theme.colour("accent") if checked else Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box, 4, 4)
+        if checked:
+            pen = QPen(self._theme.colour("on_accent"), 1.8)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            points = [QPointF(box.x() + x, box.y() + y) for x, y in ((3.8, 7.8), (6.4, 10.4), (11.2, 4.8))]
+            painter.drawPolyline(points)
+
+    def _code_frame(self, painter: QPainter, placed: Placed) -> None:
+        painter.setPen(QPen(self._theme.colour("border"), 1))
+        painter.setBrush(self._theme.colour("code"))
+        radius = self._theme.radii.medium
+        painter.drawRoundedRect(placed.frame.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        if placed.block.kind is BlockKind.MATH:
+            return
+        header = QRectF(placed.frame.x() + CODE_PADDING, placed.frame.y(), placed.inner.width() - 70, CODE_HEADER)
+        if placed.block.label:
+            self.icon(painter, "tool", "muted", QRectF(header.x(), header.y() + 10, 16, 16))
+            header.adjust(23, 0, 0, 0)
+        font = QFont(self._small)
+        text = placed.block.language or "text"
+        if placed.block.label:
+            font = self._theme.mono(self._theme.type.caption)
+            text = placed.block.label
+        painter.setFont(font)
+        painter.setPen(self._theme.colour("muted"))
+        text = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, header.width())
+        painter.drawText(header, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    def _table_frame(self, painter: QPainter, placed: Placed) -> None:
+        width = min(placed.natural, placed.inner.width())
+        frame = QRectF(placed.inner.x(), placed.inner.y(), width, placed.inner.height())
+        painter.setPen(QPen(self._theme.colour("border"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        path = QPainterPath()
+        path.addRoundedRect(frame.adjusted(0.5, 0.5, -0.5, -0.5), self._theme.radii.small, self._theme.radii.small)
+        painter.drawPath(path)
+
+    def _bar(self, painter: QPainter, placed: Placed) -> None:
+        room = placed.inner.width()
+        length = max(30.0, room * room / placed.natural)
+        x = placed.inner.x() + (room - length) * placed.scroll / placed.overflow
+        painter.setPen(Qt.PenStyle.NoPen)
+        colour = QColor(self._theme.colour("muted"))
+        colour.setAlpha(110)
+        painter.setBrush(colour)
+        painter.drawRoundedRect(QRectF(x, placed.frame.bottom() - BAR - 5, length, BAR), BAR / 2, BAR / 2)
+
+    def _status(self, painter: QPainter, place: QRectF, reading: Reading) -> None:
+        font = self._theme.font(self._theme.type.interface)
+        painter.setFont(font)
+        painter.setPen(self._theme.colour("muted"))
+        text = wording.tokens_left(reading.done, reading.total) if reading.total else "Getting ready"
+        line = QRectF(place.x(), place.y(), place.width(), 26)
+        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        if not reading.total:
+            return
+        bar = QRectF(place.x(), place.y() + 31, min(260.0, place.width()), 4)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("pressed"))
+        painter.drawRoundedRect(bar, 2, 2)
+        bar.setWidth(max(4.0, bar.width() * min(1.0, reading.done / reading.total)))
+        painter.setBrush(self._theme.colour("accent"))
+        painter.drawRoundedRect(bar, 2, 2)
+
+    def _mark(self, painter: QPainter, place: QRectF, text: str) -> None:
+        font = self._small
+        width = QFontMetricsF(font).horizontalAdvance(text) + 40
+        pill = QRectF(place.x(), place.y() + 3, min(width, place.width()), 24)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("warning_soft"))
+        painter.drawRoundedRect(pill, 12, 12)
+        stopped = text == "Stopped"
+        self.icon(painter, "stop" if stopped else "warning", "warning", QRectF(pill.x() + 9, pill.y() + 4.5, 15, 15))
+        painter.setFont(font)
+        painter.setPen(self._theme.colour("warning"))
+        painter.drawText(pill.adjusted(28, 0, -8, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    def receipt(self, painter: QPainter, place: QRectF, text: str) -> None:
+        """Draws the line about how an answer came about."""
+        painter.setFont(self._small)
+        painter.setPen(self._theme.colour("muted"))
+        text = QFontMetricsF(self._small).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
+        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    def icon(self, painter: QPainter, name: str, colour: str, place: QRectF) -> None:
+        """Draws an icon of the theme's colour into a square."""
+        density = painter.device().devicePixelRatio()
+        picture = icons.image(name, getattr(self._theme.colours, colour), round(place.width()), density)
+        painter.drawImage(place.topLeft(), picture)

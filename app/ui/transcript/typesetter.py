@@ -1,0 +1,257 @@
+"""Lays messages out: documents for their blocks, and places for everything."""
+
+import time
+
+from markdown_it import MarkdownIt
+from PySide6.QtCore import QRectF
+
+from app.domain.conversation import Role
+from app.ui.theme import Theme
+from app.ui.transcript import wording
+from app.ui.transcript.blocks import Block, BlockKind, Nest, NestKind
+from app.ui.transcript.document import DocumentBuilder, TextStyle
+from app.ui.transcript.entry import Entry, Section
+from app.ui.transcript.highlight import Highlighter
+from app.ui.transcript.layout_values import Laid, Placed
+
+CODE_HEADER = 36
+CODE_PADDING = 14
+SCROLL_ROOM = 10  # under code that is wider than its frame
+QUOTE_INDENT = 18
+LIST_INDENT = 28
+DIGIT = 9
+BUBBLE_PADDING_X = 16
+BUBBLE_PADDING_Y = 10
+BUBBLE_SHARE = 0.84
+FOLD_HEIGHT = 30
+THREAD_INDENT = 22
+STATUS_HEIGHT = 44
+MARK_HEIGHT = 30
+FOOTER_HEIGHT = 34
+AFTER_MESSAGE = 22
+COLOURING_SHARE = 0.04
+
+
+class Typesetter:
+    """Lays out messages in one theme. ``layouts`` counts the messages laid out, ``documents`` the documents made."""
+
+    def __init__(self, theme: Theme, parser: MarkdownIt) -> None:
+        reading = theme.type.reading
+        self.theme = theme
+        self.parser = parser
+        self.layouts = 0
+        self.documents = 0
+        self._text = DocumentBuilder(TextStyle(theme, reading))
+        self._quiet = DocumentBuilder(TextStyle(theme, reading * 0.93, "muted"))
+        self._highlighter = Highlighter(theme)
+
+    def lay_out(self, entry: Entry, width: float) -> Laid:
+        """Places everything of a message in a column of this width. Documents of unchanged blocks are kept."""
+        self.layouts += 1
+        old = entry.laid.by_key() if entry.laid is not None else {}
+        laid = Laid()
+        place = self._bubble if entry.role is Role.USER else self._answer
+        y = place(entry, width, laid, old)
+        laid.footer = QRectF(0, y, width, FOOTER_HEIGHT)
+        y += FOOTER_HEIGHT
+        laid.height = y + (4 if entry.role is not Role.ASSISTANT else AFTER_MESSAGE)
+        if entry.role is Role.TOOL:
+            laid.footer = None
+            laid.height = y - FOOTER_HEIGHT + 8
+        entry.laid, entry.height, entry.laid_width = laid, laid.height, width
+        return laid
+
+    def _bubble(self, entry: Entry, width: float, laid: Laid, old: dict[tuple[int, int], Placed]) -> float:
+        room = width * BUBBLE_SHARE - 2 * BUBBLE_PADDING_X
+        bottom = self._blocks(entry, Section.ANSWER, 0, BUBBLE_PADDING_Y + 2, room, laid, old)
+        if any(placed.block.kind is not BlockKind.PARAGRAPH for placed in laid.placed):
+            inner = room
+        else:
+            inner = min(room, max((placed.document.idealWidth() for placed in laid.placed), default=0.0) + 1)
+        left = width - inner - BUBBLE_PADDING_X
+        for placed in laid.placed:
+            if placed.block.kind is BlockKind.PARAGRAPH:
+                placed.document.setTextWidth(inner)
+                placed.frame.setWidth(inner)
+                placed.inner.setWidth(inner)
+            placed.frame.translate(left, 0)
+            placed.inner.translate(left, 0)
+        height = bottom + BUBBLE_PADDING_Y
+        laid.bubble = QRectF(left - BUBBLE_PADDING_X, 0, inner + 2 * BUBBLE_PADDING_X, height)
+        return height + 2
+
+    def _answer(self, entry: Entry, width: float, laid: Laid, old: dict[tuple[int, int], Placed]) -> float:
+        y = 0.0
+        if entry.foldable:
+            laid.fold = QRectF(0, y, width, FOLD_HEIGHT)
+            y += FOLD_HEIGHT + 4
+        for section in entry.sections():
+            indent = THREAD_INDENT if section is Section.REASONING else 0
+            start = len(laid.placed)
+            bottom = self._blocks(entry, section, indent, y, width - indent, laid, old)
+            if len(laid.placed) > start:
+                if indent:
+                    laid.thread = QRectF(7, y + 2, 2, bottom - y - 2)
+                y = bottom + 14
+        if entry.streaming and entry.empty:
+            laid.status = QRectF(0, y, width, STATUS_HEIGHT)
+            y += STATUS_HEIGHT
+        elif laid.placed:
+            y -= 8
+        if not entry.streaming and entry.role is Role.ASSISTANT and wording.interruption(entry.node):
+            laid.mark = QRectF(0, y + 2, width, MARK_HEIGHT)
+            y += MARK_HEIGHT + 4
+        return y
+
+    def _blocks(
+        self,
+        entry: Entry,
+        section: Section,
+        left: float,
+        top: float,
+        width: float,
+        laid: Laid,
+        old: dict[tuple[int, int], Placed],
+    ) -> float:
+        """Places a section's blocks one under another; the bottom of the last."""
+        quiet = section in (Section.REASONING, Section.COMMENTARY)
+        previous: Block | None = None
+        y = top
+        for index, block in enumerate(entry.blocks(section, self.parser)):
+            y += gap(previous, block)
+            indent = sum(indent_of(nest) for nest in block.nest)
+            placed = self._place(
+                block,
+                (section, index),
+                old.get((section, index)),
+                left + indent,
+                y,
+                max(40.0, width - indent),
+                quiet,
+                growing=entry.streaming,
+            )
+            placed.scroll = min(entry.scrolls.get(placed.key, 0.0), placed.overflow)
+            laid.placed.append(placed)
+            y = placed.frame.bottom()
+            previous = block
+        return y
+
+    def _place(
+        self,
+        block: Block,
+        key: tuple[int, int],
+        old: Placed | None,
+        x: float,
+        y: float,
+        width: float,
+        quiet: bool,
+        growing: bool,
+    ) -> Placed:
+        builder = self._quiet if quiet else self._text
+        if old is not None and old.block.same_text(block):
+            if (old.frame.width() == width and block.kind is not BlockKind.PARAGRAPH) or old.inner.width() == width:
+                dy, dx = y - old.frame.y(), x - old.frame.x()
+                old.block = block
+                old.frame.translate(dx, dy)
+                old.inner.translate(dx, dy)
+                if block.kind is BlockKind.CODE:
+                    self._colour(old, growing)
+                return old
+            placed = old
+            placed.block = block
+        elif old is not None and _grown(old.block, block):
+            builder.grow_code(old.document, block.code[len(old.block.code) :])
+            placed = old
+            placed.block = block
+        else:
+            self.documents += 1
+            placed = Placed(block, *key, builder.build(block), QRectF(), QRectF())
+        self._measure(placed, x, y, width)
+        if block.kind is BlockKind.CODE:
+            self._colour(placed, growing)
+        return placed
+
+    def _measure(self, placed: Placed, x: float, y: float, width: float) -> None:
+        document = placed.document
+        match placed.block.kind:
+            case BlockKind.CODE:
+                placed.natural = document.idealWidth()
+                height = document.size().height() if placed.block.code else 0
+                inner = width - 2 * CODE_PADDING
+                placed.inner = QRectF(x + CODE_PADDING, y + CODE_HEADER, inner, height)
+                room = CODE_PADDING if height else 0
+                room += SCROLL_ROOM if placed.natural > inner else 0
+                placed.frame = QRectF(x, y, width, CODE_HEADER + height + room)
+            case BlockKind.MATH:
+                placed.natural = document.idealWidth()
+                height = document.size().height()
+                placed.inner = QRectF(x + CODE_PADDING, y + 10, width - 2 * CODE_PADDING, height)
+                placed.frame = QRectF(x, y, width, height + 20)
+            case BlockKind.TABLE:
+                document.setTextWidth(width)
+                placed.natural = document.size().width()
+                height = document.size().height()
+                if placed.natural <= width:
+                    placed.natural = min(width, document.idealWidth())
+                overflow = SCROLL_ROOM if placed.natural > width else 0
+                placed.inner = QRectF(x, y, width, height)
+                placed.frame = QRectF(x, y, width, height + overflow)
+            case BlockKind.RULE:
+                placed.inner = QRectF(x, y, width, 1)
+                placed.frame = QRectF(x, y, width, 1)
+            case _:
+                document.setTextWidth(width)
+                placed.inner = QRectF(x, y, width, document.size().height())
+                placed.frame = QRectF(placed.inner)
+
+    def _colour(self, placed: Placed, growing: bool) -> None:
+        """Colours code; while it grows only so often that it costs a small share of the time."""
+        text = placed.document.characterCount()
+        now = time.perf_counter()
+        if placed.coloured_for == text:
+            return
+        if growing and now - placed.coloured_at < placed.coloured_s / COLOURING_SHARE:
+            return
+        self._highlighter.colour(placed.document, placed.block.language)
+        placed.coloured_for = text
+        placed.coloured_at = time.perf_counter()
+        placed.coloured_s = placed.coloured_at - now
+
+
+def _grown(old: Block, new: Block) -> bool:
+    return (
+        old.kind is new.kind is BlockKind.CODE
+        and old.language == new.language
+        and old.label == new.label
+        and old.nest == new.nest
+        and bool(old.code)
+        and new.code.startswith(old.code)
+    )
+
+
+def indent_of(nest: Nest) -> float:
+    """How far what stands in a list item or a quote is indented."""
+    match nest.kind:
+        case NestKind.QUOTE:
+            return QUOTE_INDENT
+        case _:
+            return LIST_INDENT + max(0, len(nest.marker) - 3) * DIGIT
+
+
+def gap(previous: Block | None, block: Block) -> float:
+    """The distance between two blocks."""
+    if previous is None:
+        return 0
+    if block.kind is BlockKind.RULE or previous.kind is BlockKind.RULE:
+        return 20
+    if block.kind is BlockKind.HEADING:
+        return 26 if block.level <= 2 else 22
+    if previous.kind is BlockKind.HEADING:
+        return 8
+    if BlockKind.CODE in (block.kind, previous.kind) or BlockKind.TABLE in (block.kind, previous.kind):
+        return 10 if block.nest else 14
+    if block.tight and previous.nest:
+        return 5
+    if block.nest or previous.nest:
+        return 9 if previous.nest and block.nest else 10
+    return 13
