@@ -1,18 +1,14 @@
 """How a line of the chat list looks, and how a title is edited in its place."""
 
 from PySide6.QtCore import (
-    QAbstractItemModel,
-    QEvent,
     QModelIndex,
     QPersistentModelIndex,
-    QPoint,
     QRect,
     QRectF,
     QSize,
     Qt,
-    Signal,
 )
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.ui.chat.conversation_model import ChatRole
@@ -26,8 +22,6 @@ TITLE_LIMIT = 200
 
 class ConversationDelegate(QStyledItemDelegate):
     """Paints headings and chats; the open chat is marked, the one under the mouse shows a "more" button."""
-
-    more_requested = Signal(QModelIndex, QPoint)
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -92,15 +86,6 @@ class ConversationDelegate(QStyledItemDelegate):
         """Where the "more" button of a line is."""
         side = scaled(self._theme)(26)
         return QRect(rect.right() - side - scaled(self._theme)(4), rect.center().y() - side // 2, side, side)
-
-    def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
-        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonRelease:
-            left = event.button() == Qt.MouseButton.LeftButton
-            on_more = self.more_rect(rect_of(option)).contains(event.position().toPoint())
-            if left and on_more and not index.data(ChatRole.IS_HEADING):
-                self.more_requested.emit(QModelIndex(index), event.globalPosition().toPoint())
-                return True
-        return super().editorEvent(event, model, option, index)
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
         del option, index

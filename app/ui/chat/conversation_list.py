@@ -47,6 +47,28 @@ class ChatListView(QListView):
         else:
             super().keyPressEvent(event)
 
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        index = super().moveCursor(action, modifiers)
+        # Home and Page Up may end on a heading, where the keyboard cannot stand.
+        while index.isValid() and not index.flags() & Qt.ItemFlag.ItemIsEnabled:
+            index = index.siblingAtRow(index.row() + 1)
+        return index
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        at = event.position().toPoint()
+        index = self.indexAt(at)
+        delegate = self.itemDelegate()
+        assert isinstance(delegate, ConversationDelegate)
+        chat = index.isValid() and index.flags() & Qt.ItemFlag.ItemIsEnabled
+        if (
+            chat
+            and event.button() == Qt.MouseButton.LeftButton
+            and delegate.more_rect(self.visualRect(index)).contains(at)
+        ):
+            self.menu_requested.emit(index, event.globalPosition().toPoint())
+        else:
+            super().mousePressEvent(event)
+
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())
         if index.isValid() and event.button() == Qt.MouseButton.LeftButton:
@@ -70,7 +92,7 @@ class ConversationList(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.model = ConversationModel(self)
         self.view = ChatListView(self)
-        self._delegate = ConversationDelegate(theme, self.view)
+        self.delegate = ConversationDelegate(theme, self.view)
         self._prepare_view()
 
         self.new_button = QPushButton()
@@ -85,17 +107,17 @@ class ConversationList(QWidget):
         self.hide_button.setToolTip(self.tr("Hide the chat list (Ctrl+B)"))
         self.hide_button.clicked.connect(self.hide_requested)
 
-        self._empty = QLabel(self.tr("Your chats will stand here.\nThey stay on this computer."))
-        self._empty.setProperty("kind", "muted")
-        self._empty.setWordWrap(True)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self.empty_note = QLabel(self.tr("Your chats will stand here.\nThey stay on this computer."))
+        self.empty_note.setProperty("kind", "muted")
+        self.empty_note.setWordWrap(True)
+        self.empty_note.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
 
         self._head = QHBoxLayout()
         self._head.addWidget(self.new_button, 1)
         self._head.addWidget(self.hide_button)
         self._layout = QVBoxLayout(self)
         self._layout.addLayout(self._head)
-        self._layout.addWidget(self._empty, 1)
+        self._layout.addWidget(self.empty_note, 1)
         self._layout.addWidget(self.view, 1)
 
         self._midnight = QTimer(self)
@@ -114,7 +136,7 @@ class ConversationList(QWidget):
             self.view.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
         self.view.verticalScrollBar().setValue(scrolled)
         self.view.setVisible(bool(chats))
-        self._empty.setVisible(not chats)
+        self.empty_note.setVisible(not chats)
         self._midnight.start(seconds_to_midnight(now) * 1000)
 
     def set_open(self, chat_id: int | None) -> None:
@@ -140,7 +162,7 @@ class ConversationList(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""
         px = scaled(theme)
-        self._delegate.set_theme(theme)
+        self.delegate.set_theme(theme)
         self.setFixedWidth(px(264))
         self._layout.setContentsMargins(px(10), px(8), px(4), px(4))
         self._layout.setSpacing(px(4))
@@ -150,7 +172,7 @@ class ConversationList(QWidget):
         self.new_button.setIconSize(QSize(px(18), px(18)))
         self.hide_button.setIcon(icon("sidebar", theme.colours.muted, px(18)))
         self.hide_button.setIconSize(QSize(px(18), px(18)))
-        self._empty.setContentsMargins(px(12), px(28), px(12), 0)
+        self.empty_note.setContentsMargins(px(12), px(28), px(12), 0)
         self.view.doItemsLayout()
         self.view.viewport().update()
 
@@ -159,7 +181,7 @@ class ConversationList(QWidget):
         view.setObjectName("chatList")
         view.setAccessibleName(self.tr("Chats"))
         view.setModel(self.model)
-        view.setItemDelegate(self._delegate)
+        view.setItemDelegate(self.delegate)
         view.setMouseTracking(True)
         view.setUniformItemSizes(False)
         view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -175,7 +197,6 @@ class ConversationList(QWidget):
         view.customContextMenuRequested.connect(
             lambda at: self._menu(view.indexAt(at), view.viewport().mapToGlobal(at))
         )
-        self._delegate.more_requested.connect(self._menu)
         self.model.rename_requested.connect(self.rename_requested)
 
     def _open(self, index: QModelIndex) -> None:

@@ -116,7 +116,7 @@ class SettingsPane(QWidget):
             self._show(key)
         self.search.textChanged.connect(self._filter)
         self.groups.currentRowChanged.connect(self._go_to)
-        self.scroll.verticalScrollBar().valueChanged.connect(self._mark_group)
+        self.area.verticalScrollBar().valueChanged.connect(self._mark_group)
         settings.changed.connect(self._show)
         self.groups.setCurrentRow(0)
         self.set_theme(theme)
@@ -156,23 +156,23 @@ class SettingsPane(QWidget):
             self._page_rows.addWidget(section)
         self._page_rows.addWidget(self._nothing)
         self._page_rows.addStretch(1)
-        page = QWidget()
+        self._page = page = QWidget()
         page.setProperty("kind", "page")
         around = QHBoxLayout(page)
         around.setContentsMargins(0, 0, 0, 0)
         around.addStretch(1)
         around.addWidget(self._column, 1000)
         around.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.scroll.setWidget(page)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setWidget(page)
         self._whole = QHBoxLayout(self)
         self._whole.setContentsMargins(0, 0, 0, 0)
         self._whole.setSpacing(0)
         self._whole.addWidget(self._side)
-        self._whole.addWidget(self.scroll, 1)
+        self._whole.addWidget(self.area, 1)
 
     def _place(self) -> None:
         px = scaled(self._theme)
@@ -212,13 +212,13 @@ class SettingsPane(QWidget):
         for number, some in enumerate(found):
             self.groups.item(number).setHidden(not some)
         self._nothing.setVisible(not any(found))
-        self.scroll.verticalScrollBar().setValue(0)
+        self.area.verticalScrollBar().setValue(0)
 
     def _go_to(self, number: int) -> None:
         if 0 <= number < len(self.sections):
-            top = self.sections[number].mapTo(self.scroll.widget(), self.sections[number].rect().topLeft()).y()
+            top = self.sections[number].mapTo(self._page, self.sections[number].rect().topLeft()).y()
             margin = self._page_rows.contentsMargins().top()
-            bar = self.scroll.verticalScrollBar()
+            bar = self.area.verticalScrollBar()
             self._going = True
             bar.setValue(max(0, top - margin))
             self._going = False

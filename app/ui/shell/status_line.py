@@ -109,9 +109,8 @@ class StatusLine(QWidget):
                 return what(state.error) if state.error is not None else self.tr("stopped")
 
     def _figures(self, state: EngineState) -> tuple[str, ...]:
-        speed = self.tr("{speed} tokens/s").format(
-            speed=self.locale().toString(state.tokens_per_s, "f", 0 if state.tokens_per_s >= 100 else 1)
-        )
+        rate = self.locale().toString(state.tokens_per_s, "f", 0 if state.tokens_per_s >= 100 else 1)
+        speed = self.tr("{speed} tokens/s").format(speed=rate)
         room = self.tr("{tokens} tokens of context").format(tokens=self.locale().toString(state.context))
         match state.phase:
             case Phase.READY:
