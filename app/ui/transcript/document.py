@@ -38,6 +38,11 @@ class SafeDocument(QTextDocument):
     Qt opens a picture's name as a local file when it gets no answer, so there is one for everything.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.chips: list[tuple[int, int]] = []
+        """Where inline code stands: first and last position. Its ground is drawn by the transcript, rounded."""
+
     def loadResource(self, kind: int, name: QUrl | str) -> object:
         if kind == QTextDocument.ResourceType.ImageResource.value:
             blank = QImage(1, 1, QImage.Format.Format_ARGB32_Premultiplied)
@@ -116,7 +121,11 @@ class DocumentBuilder:
         """Writes spans at the cursor."""
         for span in spans:
             text = reveal(span.text) if span.code or span.href else span.text
+            start = cursor.position()
             cursor.insertText(text.replace("\n", BREAK), self._format(span, heading, bold))
+            document = cursor.document()
+            if (span.code or span.math) and isinstance(document, SafeDocument):
+                document.chips.append((start, cursor.position()))
 
     def _plain(self, font: QFont) -> QTextCharFormat:
         result = QTextCharFormat()
@@ -150,7 +159,6 @@ class DocumentBuilder:
             result.setFontFamilies(list(theme.mono_families))
             result.setFontFixedPitch(True)
             result.setProperty(QTextFormat.Property.FontPixelSize.value, round(self._style.pixels * 0.9))
-            result.setBackground(QColor(theme.colours.inline_code))
         if span.bold or bold:
             result.setFontWeight(QFont.Weight.Bold if heading else QFont.Weight.DemiBold)
         if span.italic:

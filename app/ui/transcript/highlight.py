@@ -27,7 +27,7 @@ STYLES = (  # the first that contains a token's type decides
     (Token.Name.Exception, "type"),
     (Token.Name.Builtin, "type"),
     (Token.Name.Namespace, "type"),
-    (Token.Name.Tag, "keyword"),
+    (Token.Name.Tag, "function"),
     (Token.Name.Attribute, "function"),
     (Token.Name.Constant, "constant"),
     (Token.Operator, "operator"),

@@ -79,13 +79,13 @@ class Painter:
                 return
             case BlockKind.CODE | BlockKind.MATH:
                 self._code_frame(painter, placed)
-            case BlockKind.TABLE:
-                self._table_frame(painter, placed)
             case _:
                 pass
         painter.save()
-        if placed.overflow or placed.block.kind is BlockKind.TABLE:
+        if placed.overflow:
             painter.setClipRect(placed.inner, Qt.ClipOperation.IntersectClip)
+        if placed.block.kind is BlockKind.TABLE:
+            painter.setClipPath(self._table_shape(placed, 0), Qt.ClipOperation.IntersectClip)
         origin = placed.origin()
         painter.translate(origin)
         context = QAbstractTextDocumentLayout.PaintContext()
@@ -93,11 +93,16 @@ class Painter:
             QRectF(placed.scroll, 0, placed.inner.width() + 1, placed.inner.height() + 1)
         )
         context.palette.setColor(QPalette.ColorRole.Text, self._theme.colour("text"))  # pyright: ignore[reportAttributeAccessIssue]
+        self._chips(painter, placed, context.clip)  # pyright: ignore[reportAttributeAccessIssue]
         span = selection.within(index, placed) if selection is not None else None
         if span is not None:
             context.selections = [self._selected(placed, *span)]  # pyright: ignore[reportAttributeAccessIssue]
         placed.document.documentLayout().draw(painter, context)
         painter.restore()
+        if placed.block.kind is BlockKind.TABLE:
+            painter.setPen(QPen(self._theme.colour("border"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawPath(self._table_shape(placed, 0.5))
         if placed.overflow:
             self._bar(painter, placed)
 
@@ -182,14 +187,42 @@ class Painter:
         text = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, header.width())
         painter.drawText(header, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
-    def _table_frame(self, painter: QPainter, placed: Placed) -> None:
+    def _table_shape(self, placed: Placed, inset: float) -> QPainterPath:
         width = min(placed.natural, placed.inner.width())
         frame = QRectF(placed.inner.x(), placed.inner.y(), width, placed.inner.height())
-        painter.setPen(QPen(self._theme.colour("border"), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+        radius = self._theme.radii.small + 2
         path = QPainterPath()
-        path.addRoundedRect(frame.adjusted(0.5, 0.5, -0.5, -0.5), self._theme.radii.small, self._theme.radii.small)
-        painter.drawPath(path)
+        path.addRoundedRect(frame.adjusted(inset, inset, -inset, -inset), radius, radius)
+        return path
+
+    def _chips(self, painter: QPainter, placed: Placed, clip: QRectF) -> None:
+        """The grounds of inline code, line by line."""
+        if not placed.document.chips:
+            return
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("inline_code"))
+        layout = placed.document.documentLayout()
+        metrics = QFontMetricsF(placed.document.defaultFont())
+        for first, last in placed.document.chips:
+            block = placed.document.findBlock(first)
+            origin = layout.blockBoundingRect(block).topLeft()
+            if origin.y() > clip.bottom():
+                break
+            text = block.layout()
+            for number in range(text.lineCount()):
+                line = text.lineAt(number)
+                start = max(first - block.position(), line.textStart())
+                end = min(last - block.position(), line.textStart() + line.textLength())
+                if start >= end:
+                    continue
+                x, width = line.cursorToX(start)[0], line.cursorToX(end)[0]  # pyright: ignore[reportIndexIssue]
+                baseline = origin.y() + line.y() + line.ascent()
+                top = baseline - metrics.ascent() + 2
+                chip = QRectF(
+                    QPointF(origin.x() + min(x, width) - 2, top),
+                    QPointF(origin.x() + max(x, width) + 2, baseline + metrics.descent() - 1),
+                )
+                painter.drawRoundedRect(chip, 4, 4)
 
     def _bar(self, painter: QPainter, placed: Placed) -> None:
         room = placed.inner.width()

@@ -250,8 +250,8 @@ def gap(previous: Block | None, block: Block) -> float:
         return 8
     if BlockKind.CODE in (block.kind, previous.kind) or BlockKind.TABLE in (block.kind, previous.kind):
         return 10 if block.nest else 14
-    if block.tight and previous.nest:
+    if block.tight and previous.nest and block.nest[0].kind is previous.nest[0].kind:
         return 5
-    if block.nest or previous.nest:
-        return 9 if previous.nest and block.nest else 10
+    if block.nest and previous.nest and block.nest[0].kind is previous.nest[0].kind:
+        return 9
     return 13
