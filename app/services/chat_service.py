@@ -245,10 +245,6 @@ class ChatService(QObject):
         """Load the chosen model again, for example after it failed."""
         self._prepare()
 
-    def reload_model(self) -> None:
-        """Load the model again, after it failed."""
-        self._prepare()
-
     # ---- inside: what the store answers ----
 
     @property

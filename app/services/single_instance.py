@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
@@ -74,8 +75,9 @@ class SingleInstance(QObject):
         self._folder = folder
         self._lock = ProfileLock(folder / "alcove.lock")
         # The name is short: on some systems it becomes part of a socket's path, which holds a hundred characters.
-        self._name = "alcove-" + hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:20]
+        self.name = "alcove-" + hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:20]
         self._server: QLocalServer | None = None
+        self._callers: list[QLocalSocket] = []
 
     def claim(self) -> bool:
         """Take the profile. False: another program has it, and was asked to show its window.
@@ -87,11 +89,11 @@ class SingleInstance(QObject):
                 return False
             raise UserError(ErrorCode.STORE_LOCKED, path=str(self._folder))
         # The lock is ours, so a socket of this name is what a killed program has left.
-        QLocalServer.removeServer(self._name)
+        QLocalServer.removeServer(self.name)
         server = QLocalServer(self)
         server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         server.newConnection.connect(self._accept)
-        if not server.listen(self._name):
+        if not server.listen(self.name):
             # The lock alone keeps the profile safe; a second start then says that the profile is in use.
             log.warning("no second start can be heard: %s", server.errorString())
         self._server = server
@@ -99,6 +101,8 @@ class SingleInstance(QObject):
 
     def close(self) -> None:
         """Give the profile back."""
+        for socket in tuple(self._callers):
+            self._forget(socket)
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -107,7 +111,7 @@ class SingleInstance(QObject):
     def _ask_to_raise(self) -> bool:
         socket = QLocalSocket()
         for _ in range(_ATTEMPTS):
-            socket.connectToServer(self._name)
+            socket.connectToServer(self.name)
             if socket.waitForConnected(_WAIT_MS):
                 break
             # The other may be starting too: it has the lock and does not listen yet.
@@ -124,8 +128,17 @@ class SingleInstance(QObject):
         assert self._server is not None
         while (socket := self._server.nextPendingConnection()) is not None:
             socket.setReadBufferSize(len(_RAISE))
-            socket.readyRead.connect(lambda socket=socket: self._answer(socket))
-            socket.disconnected.connect(socket.deleteLater)
+            socket.readyRead.connect(partial(self._answer, socket))
+            socket.disconnected.connect(partial(self._forget, socket))
+            self._callers.append(socket)
+
+    def _forget(self, socket: QLocalSocket) -> None:
+        # A socket says that it is disconnected from its destructor too, when it is too late to delete it.
+        socket.readyRead.disconnect()
+        socket.disconnected.disconnect()
+        self._callers.remove(socket)
+        socket.abort()
+        socket.deleteLater()
 
     def _answer(self, socket: QLocalSocket) -> None:
         if socket.bytesAvailable() < len(_RAISE):
@@ -135,4 +148,4 @@ class SingleInstance(QObject):
             socket.flush()
             self.raise_requested.emit()
         else:
-            socket.abort()
+            self._forget(socket)

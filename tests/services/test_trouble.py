@@ -16,6 +16,7 @@ from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Receipt
 from app.domain.settings import CURRENT_MODEL
 from app.domain.tree import Conversation, MessageNode
+from app.engine.frames import MAX_REQUEST_BYTES
 from app.resources import DEMO_MODEL
 from app.services import answer_saver
 from app.services.payloads import Phase
@@ -183,7 +184,7 @@ def test_a_message_longer_than_the_context_is_refused_and_the_chat_goes_on(start
 
 def test_a_message_longer_than_a_frame_is_refused(start: Start) -> None:
     program = start()
-    node = program.ask("x" * 80_000_000)
+    node = program.ask("x" * MAX_REQUEST_BYTES)
     assert not node.complete
     assert [error.code for error in program.problems] == [ErrorCode.INVALID_REQUEST]
 
