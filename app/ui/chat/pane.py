@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.domain.conversation import Effort, Role
-from app.domain.settings import SEND_KEY
+from app.domain.settings import SEND_KEY, SHOW_REASONING
 from app.domain.tree import Conversation, ConversationInfo, MessageNode
 from app.hub.library import InstalledModel
 from app.services.chat_service import ChatService
@@ -31,6 +31,7 @@ from app.ui.transcript.view import TranscriptView
 
 WIDE_FROM = 700  # pixels at 100%: below, the chat list lies over the chat instead of beside it
 COLUMN = 780
+SCROLL_BAR = 12  # pixels, at any text size
 
 
 class Scrim(QWidget):
@@ -150,7 +151,8 @@ class ChatPane(QWidget):
         px = scaled(theme)
         for part in (self.list, self.header, self.empty, self.composer, self.transcript):
             part.set_theme(theme)
-        self._foot.setContentsMargins(px(16), px(4), px(16), px(4))
+        # As wide as the text and a little more; at the right there is the scroll bar, too.
+        self._foot.setContentsMargins(px(14), px(4), px(14) + SCROLL_BAR, px(10))
         self._foot_column.setSpacing(px(6))
         self._composer_column.setMaximumWidth(px(COLUMN))
         self._place_list()
@@ -305,6 +307,7 @@ class ChatPane(QWidget):
         self._models.current_changed.connect(self._show_models)
         self._settings.changed.connect(self._setting_changed)
         self._setting_changed(SEND_KEY.key)
+        self._setting_changed(SHOW_REASONING.key)
 
     def _list_changed(self, chats: tuple[ConversationInfo, ...]) -> None:
         self.list.set_chats(chats)
@@ -326,7 +329,7 @@ class ChatPane(QWidget):
         self._versions = VersionMap(conversation)
         self._shown = tuple(node.id for node in path)
         if path:
-            self.transcript.show_path(path, self._versions.lookup())
+            self.transcript.show_path(path, self._versions.of, self._chat.answering_node)
         else:
             self.transcript.clear()
         self.stack.setCurrentWidget(self.transcript if path else self.empty)
@@ -334,7 +337,7 @@ class ChatPane(QWidget):
     def _node_added(self, node: MessageNode) -> None:
         self._versions.add(node)
         self._shown = (*self._shown, node.id)
-        self.transcript.add_node(node)
+        self.transcript.add_node(node, self._versions.of(node.id))
         self.stack.setCurrentWidget(self.transcript)
         self._show_title()
 
@@ -365,4 +368,5 @@ class ChatPane(QWidget):
     def _setting_changed(self, key: str) -> None:
         if key == SEND_KEY.key:
             self.composer.set_send_with_control(self._settings.settings.get(SEND_KEY) == "ctrl+enter")
-        self.composer.set_effort(self._chat.effort)
+        elif key == SHOW_REASONING.key:
+            self.transcript.open_reasoning = self._settings.settings.get(SHOW_REASONING) == "open"

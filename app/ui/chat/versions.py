@@ -1,7 +1,5 @@
 """Which versions a message has, found once per shown path."""
 
-from collections.abc import Callable
-
 from app.domain.tree import Conversation, MessageNode
 
 
@@ -26,7 +24,3 @@ class VersionMap:
         if node_id not in self._parent:
             return (node_id,)
         return self._children[self._parent[node_id]]
-
-    def lookup(self) -> Callable[[int], tuple[int, ...]]:
-        """`of`, for the transcript."""
-        return self.of

@@ -65,6 +65,8 @@ class TranscriptView(QAbstractScrollArea):
         super().__init__(parent)
         self.theme = theme
         self.selection: Selection | None = None
+        self.open_reasoning = False
+        """Whether the reasoning of messages that are shown from now on is open at first."""
         self.column = Column(Typesetter(theme, make_parser()))
         self._painter = Painter(theme)
         self._chrome = Chrome(theme)
@@ -124,7 +126,7 @@ class TranscriptView(QAbstractScrollArea):
                 old.versions = siblings
                 entries.append(old)
             else:
-                entries.append(Entry(node, siblings, streaming=node.id == streaming))
+                entries.append(self._entry(node, siblings, streaming=node.id == streaming))
         self.selection = None
         self._hovered = None
         self.column.set_entries(entries)
@@ -136,7 +138,7 @@ class TranscriptView(QAbstractScrollArea):
         """Appends a message; one that is not complete waits for ``grow``. The reader's own is always shown."""
         if self.column.index_of(node.id) is not None:
             return
-        self.column.append(Entry(node, versions, streaming=not node.complete))
+        self.column.append(self._entry(node, versions, streaming=not node.complete))
         self._following = self._following or node.message.role is Role.USER
         self._settle(self._anchor())
         self.viewport().update()
@@ -212,6 +214,12 @@ class TranscriptView(QAbstractScrollArea):
         self.selection = selection
         self.viewport().update()
 
+    def plain_text(self) -> str:
+        """All that the messages show when they are laid out, without what is folded."""
+        count = len(self.column.entries)
+        everything = Selection(Position(0, (-1, -1), 0), Position(count, (-1, -1), 0))
+        return selected_text(everything, self.column.laid, count)
+
     @property
     def following(self) -> bool:
         """Whether the view stays at the end while text arrives."""
@@ -221,6 +229,11 @@ class TranscriptView(QAbstractScrollArea):
     def busy(self) -> bool:
         """Whether an answer is being written into the shown path."""
         return any(entry.streaming for entry in self.column.entries[-2:])
+
+    def _entry(self, node: MessageNode, versions: tuple[int, ...], streaming: bool) -> Entry:
+        entry = Entry(node, versions, streaming=streaming)
+        entry.open = self.open_reasoning and node.message.role is Role.ASSISTANT
+        return entry
 
     # ---- geometry
 
