@@ -16,12 +16,12 @@ from app.domain.conversation import Effort, Message, Role, Tool, ToolCall
 from app.domain.errors import UserError
 from app.domain.generation import Receipt
 from app.domain.tree import Conversation, ConversationInfo, MessageNode
-from app.store.database import Cell, Database, Row
+from app.store.database import Cell, Database, Row, as_bytes, as_text
 from app.store.migrations import MIGRATIONS, Migration
 from app.store.opening import open_chats
 
-_INFO = "id, title, created, updated, date, effort, instructions, tools, model"
-_NODE = "id, parent, created, complete, receipt, role, content, reasoning, commentary, tool_calls, name"
+_INFO = f"id, created, updated, {as_bytes('title, date, effort, instructions, tools, model')}"
+_NODE = f"id, parent, created, complete, {as_bytes('role, content, reasoning, commentary, tool_calls, name, receipt')}"
 _TOOLS = msgspec.json.Decoder(tuple[Tool, ...])
 _TOOL_CALLS = msgspec.json.Decoder(tuple[ToolCall, ...])
 _RECEIPT = msgspec.json.Decoder(Receipt)
@@ -206,8 +206,8 @@ class ChatStore:
 
     def draft(self, conversation_id: int | None) -> str:
         """What ``save_draft`` kept, "" when nothing."""
-        row = self._db.row("SELECT text FROM draft WHERE conversation IS ?", [conversation_id])
-        return "" if row is None else cast("str", row[0])
+        row = self._db.row(f"SELECT {as_bytes('text')} FROM draft WHERE conversation IS ?", [conversation_id])
+        return "" if row is None else as_text(row[0])
 
     # ---- Inside ----
 
@@ -235,29 +235,31 @@ def _columns(message: Message) -> list[Cell]:
 
 
 def _info(row: Row) -> ConversationInfo:
-    number, title, created, updated, date, effort, instructions, tools, model = row
+    number, created, updated, *texts = row
+    title, date, effort, instructions, tools, model = map(as_text, texts)
     return ConversationInfo(
         id=cast("int", number),
-        title=cast("str", title),
+        title=title,
         created=cast("float", created),
         updated=cast("float", updated),
-        date=cast("str", date),
+        date=date,
         effort=Effort(effort) if effort in set(Effort) else Effort.MEDIUM,
-        instructions=cast("str", instructions),
+        instructions=instructions,
         tools=_parsed(_TOOLS, tools, ()),
-        model=cast("str", model),
+        model=model,
     )
 
 
 def _node(row: Row) -> MessageNode:
-    number, parent, created, complete, receipt, role, content, reasoning, commentary, tool_calls, name = row
+    number, parent, created, complete, *texts = row
+    role, content, reasoning, commentary, tool_calls, name, receipt = map(as_text, texts)
     message = Message(
-        role=Role(cast("str", role)),
-        content=cast("str", content),
-        reasoning=cast("str", reasoning),
-        commentary=cast("str", commentary),
+        role=Role(role) if role in set(Role) else Role.USER,
+        content=content,
+        reasoning=reasoning,
+        commentary=commentary,
         tool_calls=_parsed(_TOOL_CALLS, tool_calls, ()),
-        name=cast("str", name),
+        name=name,
     )
     return MessageNode(
         id=cast("int", number),
@@ -265,14 +267,14 @@ def _node(row: Row) -> MessageNode:
         created=cast("float", created),
         message=message,
         complete=bool(complete),
-        receipt=None if receipt is None else _parsed(_RECEIPT, receipt, None),
+        receipt=_parsed(_RECEIPT, receipt, None) if receipt else None,
     )
 
 
-def _parsed(decoder: msgspec.json.Decoder[T], cell: Cell, otherwise: U) -> T | U:
+def _parsed(decoder: msgspec.json.Decoder[T], text: str, otherwise: U) -> T | U:
     """A JSON column as its value. One that was changed by hand into nonsense must not close a whole chat."""
     try:
-        return decoder.decode(cast("str", cell))
+        return decoder.decode(text)
     except msgspec.DecodeError:
         return otherwise
 

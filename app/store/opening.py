@@ -8,7 +8,7 @@ from app.domain.errors import ErrorCode, UserError
 from app.files.atomic import set_aside
 from app.store.database import Database
 from app.store.migrations import MIGRATIONS, Migration, migrate
-from app.store.recovery import recover
+from app.store.recovery import NEEDED, recover
 
 
 def open_chats(
@@ -47,6 +47,8 @@ def _open(path: Path, migrations: Sequence[Migration], wait_s: float) -> Databas
         if not database.is_empty and not (database.is_ours and database.is_sound()):
             raise UserError(ErrorCode.STORE_UNREADABLE, path=str(path))
         migrate(database, migrations)
+        if not all(map(database.understands, NEEDED)):
+            raise UserError(ErrorCode.STORE_UNREADABLE, path=str(path))
     except BaseException:
         database.close(keep_log=True)
         raise

@@ -1,16 +1,23 @@
 # ruff: noqa: S608 - the only names put into SQL are this module's own columns and tables
 """Read what a damaged chat database still gives, row by row."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.domain.conversation import Role
 from app.domain.errors import ErrorCode, UserError
-from app.store.database import Cell, Database, Row
+from app.store.database import Cell, Database, Row, as_bytes, as_text
 
-_CONVERSATION = "id, title, created, updated, date, effort, instructions, tools, model, leaf, deleted"
-_MESSAGE = (
-    "id, conversation, parent, created, role, content, reasoning, commentary, tool_calls, name, complete, receipt"
+_CONVERSATION_NUMBERS = "id, created, updated, leaf, deleted"
+_CONVERSATION_TEXTS = "title, date, effort, instructions, tools, model"
+_MESSAGE_NUMBERS = "id, conversation, parent, created, complete"
+_MESSAGE_TEXTS = "role, content, reasoning, commentary, tool_calls, name, receipt"
+# Fails on a schema that is not, or no longer, ours.
+NEEDED = (
+    f"SELECT {_CONVERSATION_NUMBERS}, {_CONVERSATION_TEXTS} FROM conversation WHERE id = 0",
+    f"SELECT {_MESSAGE_NUMBERS}, {_MESSAGE_TEXTS} FROM message WHERE id = 0",
+    "SELECT conversation, text FROM draft WHERE conversation = 0",
 )
 _LARGEST_GUESS = 200_000
 
@@ -36,28 +43,38 @@ def recover(damaged: Path, target: Database) -> Recovered:
             raise
         return Recovered()
     try:
+        if not all(map(source.understands, NEEDED)):
+            return Recovered()
         with target.transaction():
             return _copy(source, target)
+    except UserError as error:
+        if error.code is not ErrorCode.STORE_UNREADABLE or error.values["path"] != str(damaged):
+            raise
+        return Recovered()
     finally:
         source.close(keep_log=True)
 
 
 def _copy(source: Database, target: Database) -> Recovered:
     shown: dict[int, Cell] = {}
-    for row in _readable(source, "conversation", _CONVERSATION):
-        *values, leaf, deleted = row
+    for number, created, updated, leaf, deleted, *texts in _readable(
+        source, "conversation", _CONVERSATION_NUMBERS, _CONVERSATION_TEXTS
+    ):
         target.insert(
-            f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", [*values, deleted]
+            f"INSERT INTO conversation ({_CONVERSATION_NUMBERS}, {_CONVERSATION_TEXTS})"
+            " VALUES (?,?,?,NULL,?,?,?,?,?,?,?)",
+            [number, created, updated, deleted, *texts],
         )
-        shown[_id(row[0])] = leaf
+        shown[_id(number)] = leaf
     arrived: dict[int, list[int]] = {}
     messages = 0
-    for row in _readable(source, "message", _MESSAGE):
-        node, conversation, parent, created = row[:4]
+    for number, conversation, parent, created, complete, role, *texts, receipt in _readable(
+        source, "message", _MESSAGE_NUMBERS, _MESSAGE_TEXTS
+    ):
         if _id(conversation) not in shown:
             target.insert(
-                f"INSERT INTO conversation ({_CONVERSATION})"
-                " VALUES (?,'',?,?,date(?,'unixepoch'),'medium','','[]','',NULL,NULL)",
+                "INSERT INTO conversation (id, created, updated, title, date, effort, instructions, tools, model)"
+                " VALUES (?, ?, ?, '', date(?, 'unixepoch'), 'medium', '', '[]', '')",
                 [conversation, created, created, created],
             )
             shown[_id(conversation)] = None
@@ -65,27 +82,49 @@ def _copy(source: Database, target: Database) -> Recovered:
         if parent is not None and parent not in before:
             parent = before[-1] if before else None
         target.insert(
-            f"INSERT INTO message ({_MESSAGE}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", [node, conversation, parent, *row[3:]]
+            f"INSERT INTO message ({_MESSAGE_NUMBERS}, {_MESSAGE_TEXTS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            [
+                number,
+                conversation,
+                parent,
+                created,
+                complete,
+                role if role in set(Role) else "user",
+                *texts,
+                receipt or None,
+            ],
         )
-        before.append(_id(node))
+        before.append(_id(number))
         messages += 1
     for conversation, leaf in shown.items():
         nodes = arrived.get(conversation, [])
         if nodes:
             leaf = leaf if leaf in nodes else nodes[-1]
             target.change("UPDATE conversation SET leaf = ? WHERE id = ?", [leaf, conversation])
+    _copy_drafts(source, target, shown.keys())
     return Recovered(len(shown), messages)
 
 
-def _readable(source: Database, table: str, columns: str) -> Iterator[Row]:
-    """The rows of a table that stand on sound pages, in the order of their ids."""
+def _copy_drafts(source: Database, target: Database, conversations: Container[Cell]) -> None:
+    try:
+        rows = source.rows(f"SELECT conversation, {as_bytes('text')} FROM draft NOT INDEXED")
+    except UserError:
+        return
+    for conversation, text in rows:
+        if conversation is None or conversation in conversations:
+            target.insert("INSERT OR IGNORE INTO draft VALUES (?, ?)", [conversation, as_text(text)])
+
+
+def _readable(source: Database, table: str, numbers: str, texts: str) -> Iterator[Row]:
+    """The rows of a table that stand on sound pages, in the order of their ids; text as far as it is text."""
+    count = numbers.count(",") + 1
     for number in range(1, _last_id(source, table) + 1):
         try:
-            row = source.row(f"SELECT {columns} FROM {table} NOT INDEXED WHERE id = ?", [number])
+            row = source.row(f"SELECT {numbers}, {as_bytes(texts)} FROM {table} NOT INDEXED WHERE id = ?", [number])
         except UserError:
             continue
         if row is not None:
-            yield row
+            yield (*row[:count], *map(as_text, row[count:]))
 
 
 def _last_id(source: Database, table: str) -> int:

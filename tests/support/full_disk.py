@@ -16,10 +16,10 @@ def can_mount() -> bool:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
-    """A file system of its own at ``folder`` that holds ``size_bytes``."""
+def small_disk(folder: Path, size_bytes: int, *, files: int = 0) -> Iterator[Path]:
+    """A file system of its own at ``folder`` that holds ``size_bytes``, and so many files (0: any number)."""
     folder.mkdir()
-    options = f"size={size_bytes},mode=0700"
+    options = f"size={size_bytes},nr_inodes={files},mode=0700"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True, capture_output=True)
     try:
         yield folder
