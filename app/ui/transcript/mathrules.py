@@ -56,6 +56,10 @@ def math_block(state: StateBlock, start_line: int, end_line: int, silent: bool) 
     pair = next((pair for pair in BLOCK if state.src.startswith(pair[0], begin)), None)
     if pair is None:
         return False
+    if state.src.find(pair[1], begin + 2, begin + 2 * LONGEST) < 0 and not (
+        state.env.get("growing") and len(state.src) - begin <= LONGEST
+    ):
+        return False  # found out here, at the speed of a search, for texts full of opening marks
     line = start_line
     text = state.src[begin + 2 : state.eMarks[line]]
     body: list[str] = []

@@ -13,7 +13,7 @@ from app.ui.transcript.blocks import Block, BlockKind, Nest, NestKind, Span, Tab
 from app.ui.transcript.habits import sanitise, tidy
 from app.ui.transcript.markdown import LONGEST_INLINE, NESTING, is_safe_link
 
-LARGE = 6_000  # characters of a list or a table beyond which it is cut into parts
+LARGE = 3_000  # characters of a list or a table beyond which it is cut into parts
 PIECE = LONGEST_INLINE  # characters of a paragraph beyond which it is cut, and shown without styles
 RESTARTS = 50
 ADDRESS = re.compile(r"https?://[^\s<>\"'`\u3000-\u303f\uff00-\uffef]+", re.IGNORECASE)
