@@ -23,7 +23,8 @@ from app.domain.errors import ErrorCode, UserError
 from app.engine import child
 from app.engine.child import ChildOptions
 from app.engine.frames import MAX_EVENT_BYTES, MAX_REQUEST_BYTES, FrameError, PipeEnd, event_codec, request_codec
-from app.engine.protocol import Event, Heartbeat, Hello, Request, Shutdown
+from app.engine.protocol import Event, Generate, Heartbeat, Hello, Request, Shutdown
+from app.engine.sampling import check_finite
 
 STALL_S = 0.8
 """Silence after which a child counts as stalled: four heartbeats."""
@@ -105,6 +106,8 @@ class EngineClient:
 
     def start(self) -> None:
         """Start the child; ``Hello`` follows when it is ready. Raises UserError when no process can be made."""
+        if self._supervisor is not None:
+            raise RuntimeError("a client is used for one child")
         self._start_time = time.monotonic()
         self._supervisor = threading.Thread(target=self._supervise, name="engine-supervisor", daemon=True)
         self._supervisor.start()
@@ -128,8 +131,11 @@ class EngineClient:
     def send(self, request: Request) -> None:
         """Hand over a request; never waits. To a child that is gone it does nothing: ``receive`` tells.
 
-        Raises UserError when the request is too large, or when a stalled child has left too many unread.
+        Raises UserError when the request is too large for a frame, when a sampling parameter is not a number, or when
+        a stalled child has left too many unread.
         """
+        if isinstance(request, Generate):
+            check_finite(request.sampling)
         try:
             frame = _REQUESTS.encode(request)
         except FrameError as error:

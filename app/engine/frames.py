@@ -62,7 +62,7 @@ class Codec(Generic[Message]):
     def encode(self, message: Message) -> bytes:
         """The frame of a message. Lone surrogates, which JSON cannot carry, become U+FFFD.
 
-        Raises FrameError when it is larger than ``max_bytes`` or holds a number of more than 64 bits.
+        Raises FrameError when it is larger than ``max_bytes`` or holds a number of thousands of digits.
         """
         envelope = {"type": self._tags[type(message)], "body": message}
         try:
@@ -70,8 +70,8 @@ class Codec(Generic[Message]):
         except UnicodeEncodeError:
             text = json.dumps(msgspec.to_builtins(envelope), ensure_ascii=False)
             frame = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
-        except OverflowError as error:
-            raise FrameError("a number of more than 64 bits") from error
+        except ValueError as error:
+            raise FrameError("a number of more digits than Python writes") from error
         if len(frame) > self.max_bytes:
             raise FrameError(f"a frame of {len(frame)} bytes, more than {self.max_bytes}")
         return frame

@@ -152,6 +152,9 @@ class LlamaModel:
         if not self._closed:
             self._closed = True
             llama.llama_model_free(self._model)
+            trim = getattr(_ggml, "malloc_trim", None)  # glibc keeps what was freed, some 20 MB at times
+            if trim is not None:
+                trim(0)
 
     def metadata(self, key: str) -> str:
         """A value of the file's metadata as text, "" when it has none."""

@@ -1,6 +1,5 @@
 """One loaded model and one conversation's memory: load, render, generate. Runs on the child's main thread."""
 
-import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 from threading import Event as Flag
 
 from app.domain.errors import ErrorCode, UserError
-from app.domain.generation import FinishReason, Sampling, Timings, Usage
+from app.domain.generation import FinishReason, Timings, Usage
 from app.engine.deltas import DeltaSender
 from app.engine.hardware import threads_for
 from app.engine.llama_backend import (
@@ -31,6 +30,7 @@ from app.engine.protocol import (
     Rendered,
     Unloaded,
 )
+from app.engine.sampling import check_sampling
 from app.gguf.header import read_header_file
 from app.harmony.encoding import PromptEncoder
 from app.harmony.parsing import HarmonyParser
@@ -299,18 +299,3 @@ class Throttle:
             return False
         self._next = now + self._seconds
         return True
-
-
-def check_sampling(sampling: Sampling) -> None:
-    """Raises UserError when a parameter is out of its bounds."""
-    rules = (
-        ("temperature", math.isfinite(sampling.temperature) and sampling.temperature >= 0),
-        ("top_p", 0 < sampling.top_p <= 1),
-        ("top_k", 0 <= sampling.top_k < 2**31),
-        ("min_p", 0 <= sampling.min_p <= 1),
-        ("repeat_penalty", math.isfinite(sampling.repeat_penalty) and sampling.repeat_penalty > 0),
-        ("max_tokens", sampling.max_tokens >= 0),
-    )
-    for name, holds in rules:
-        if not holds:
-            raise UserError(ErrorCode.INVALID_REQUEST, reason=f"{name} is out of its bounds")

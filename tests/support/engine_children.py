@@ -1,0 +1,104 @@
+"""Children that misbehave, as entries for ``EngineClient``. Each runs in a real process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+
+from app.engine import child
+from app.engine.child import ChildOptions
+from app.engine.frames import PipeEnd, event_codec
+from app.engine.protocol import Heartbeat, Hello, LoadProgress
+
+
+def _hello(events: PipeEnd) -> None:
+    events.send_bytes(event_codec().encode(Hello(os.getpid(), ("fake",))))
+
+
+def _write(events: PipeEnd, data: bytes) -> None:
+    os.write(events.fileno(), data)  # type: ignore[attr-defined]
+
+
+def _wait_for_the_end(requests: PipeEnd) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            requests.recv_bytes()
+
+
+def random_bytes(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """After a proper hello, noise."""
+    _hello(events)
+    _write(events, b"\x7f" + random.Random(1).randbytes(4096))
+    _wait_for_the_end(requests)
+
+
+def negative_length(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """A frame of minus two bytes."""
+    _write(events, b"\xff\xff\xff\xfe")
+    _wait_for_the_end(requests)
+
+
+def frame_of_noise(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """A frame of an honest length with noise inside."""
+    events.send_bytes(random.Random(2).randbytes(300))
+    _wait_for_the_end(requests)
+
+
+def wrong_types(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """JSON of the right shape with a text where a number belongs."""
+    _hello(events)
+    events.send_bytes(b'{"type": "load_progress", "body": {"request_id": "1", "fraction": 0.5}}')
+    _wait_for_the_end(requests)
+
+
+def a_pickle(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """What a taken-over child would send if the window unpickled: it would end the window's process."""
+    events.send_bytes(b"\x80\x04cos\n_exit\nK\x07\x85R.")
+    _wait_for_the_end(requests)
+
+
+def half_a_frame(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """The beginning of a frame, and then nothing, alive."""
+    _hello(events)
+    _write(events, b"\x00\x00\x10\x00{")
+    _wait_for_the_end(requests)
+
+
+def exits_at_once(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """Ends before its first word."""
+    sys.exit(7)
+
+
+def unstoppable(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """Neither obeys a shutdown nor SIGTERM, and says it is well all the time."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _hello(events)
+    beat = event_codec().encode(Heartbeat())
+    with contextlib.suppress(OSError):
+        while True:
+            events.send_bytes(beat)
+            time.sleep(0.05)
+
+
+def flood(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
+    """Sends large frames as fast as it can."""
+    _hello(events)
+    frame = event_codec().encode(LoadProgress(1, 0.5))[:-2] + b" " * (8 << 20) + b"}}"
+    with contextlib.suppress(OSError):
+        while True:
+            events.send_bytes(frame)
+
+
+def broken_render(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child with a bug in it."""
+    from app.engine.session import EngineSession
+
+    def render(self: EngineSession, request: object) -> None:
+        raise ZeroDivisionError
+
+    EngineSession.render = render  # type: ignore[method-assign]
+    child.run(requests, events, options)
