@@ -131,10 +131,11 @@ class HarmonyParser:
             self._header = Header(started=True, resumes=old.resumes)
         elif old.channel is not None or old.constraint is not None:
             # A second channel in one header: the first counts for nothing but the tool it names.
-            tool = old.recipient
             yield from self._header_as_text(old)
+            role = ""
+            if self._header is old:  # It said nothing yet.
+                role = f"{old.role} to={old.recipient.name}" if old.recipient else old.role
             yield from self._end_of_call()
-            role = f"{old.role} to={tool.name}" if tool else old.role
             self._header = Header(started=old.started, role=role, resumes=old.resumes)
         if token is ControlToken.CHANNEL and self._header is not None:
             self._header.channel = ""

@@ -36,14 +36,13 @@ def _prompt(dialogue: Dialogue) -> Iterator[Segment]:
         yield from (_START, Text("developer"), _MESSAGE, Text(developer_text(dialogue)), _END)
     last_question = max((i for i, m in enumerate(dialogue.messages) if m.role is Role.USER), default=-1)
     for index, message in enumerate(dialogue.messages):
-        match message.role:
-            case Role.USER:
-                yield from (_START, Text("user"), _MESSAGE, Text(message.content), _END)
-            case Role.ASSISTANT:
-                yield from _assistant(message, with_reasoning=index > last_question)
-            case Role.TOOL:
-                yield from (_START, Text(f"{TOOL_NAMESPACE}.{message.name}"), Text(" to=assistant"))
-                yield from (_CHANNEL, Text("commentary"), _MESSAGE, Text(message.content), _END)
+        if message.role is Role.USER:
+            yield from (_START, Text("user"), _MESSAGE, Text(message.content), _END)
+        elif message.role is Role.ASSISTANT:
+            yield from _assistant(message, with_reasoning=index > last_question)
+        else:
+            yield from (_START, Text(f"{TOOL_NAMESPACE}.{message.name}"), Text(" to=assistant"))
+            yield from (_CHANNEL, Text("commentary"), _MESSAGE, Text(message.content), _END)
     yield from (_START, _ASSISTANT)
 
 

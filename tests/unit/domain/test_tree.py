@@ -1,5 +1,7 @@
 """The tree of a conversation: paths, versions, and what of it goes into a prompt."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,7 +111,7 @@ def test_every_node_lies_on_its_own_path_and_leads_to_a_leaf(choices: list[int])
         path = tree.path(n.id)
         assert path[0].parent is None
         assert path[-1] is n
-        assert all(below.parent == above.id for above, below in zip(path, path[1:], strict=False))
+        assert all(below.parent == above.id for above, below in itertools.pairwise(path))
         leaf = tree.newest_leaf(n.id)
         assert leaf not in parents
         assert n in tree.path(leaf)
