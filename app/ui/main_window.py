@@ -34,7 +34,7 @@ from app.ui.shell.drop_zone import DropZone, model_files
 from app.ui.shell.message_bar import MessageBar, Notice
 from app.ui.shell.rail import Pane, Rail
 from app.ui.shell.status_line import StatusLine
-from app.ui.shell.style import scaled, shell_sheet
+from app.ui.shell.style import scaled
 from app.ui.shell.theme_follower import ThemeFollower
 from app.ui.shell.window_place import WindowPlace
 from app.ui.theme import Theme
@@ -77,17 +77,11 @@ class MainWindow(QMainWindow):
         self.rail = Rail(theme)
         self.message_bar = MessageBar(theme)
         self.chat_pane = ChatPane(chat, models, settings, theme)
-        self.models_pane = ModelsPane(models, theme)
-        self.settings_pane = SettingsPane(settings, theme)
         self.status = StatusLine(theme)
-        self._panes: dict[Pane, QWidget] = {
-            Pane.CHAT: self.chat_pane,
-            Pane.MODELS: self.models_pane,
-            Pane.SETTINGS: self.settings_pane,
-        }
+        # The other panes are made when they are first shown: half of the time to the first picture was theirs.
+        self._panes: dict[Pane, ChatPane | ModelsPane | SettingsPane] = {Pane.CHAT: self.chat_pane}
         self.stack = QStackedWidget()
-        for pane in self._panes.values():
-            self.stack.addWidget(pane)
+        self.stack.addWidget(self.chat_pane)
         self._arrange()
         self._drop_zone = DropZone(theme, self)
         self._add_actions()
@@ -95,10 +89,8 @@ class MainWindow(QMainWindow):
         self.rail.chosen.connect(self.show_pane)
         self.chat_pane.models_requested.connect(lambda: self.show_pane(Pane.MODELS))
         self.chat_pane.list_shown_changed.connect(lambda shown: settings.set_value(CHAT_LIST_SHOWN.key, shown))
-        for pane in (self.chat_pane, self.models_pane):
-            pane.add_file_requested.connect(self.add_model)
-            pane.link_activated.connect(self._open_link)
-        self.models_pane.get_panel.link_activated.connect(self._open_link)
+        self.chat_pane.add_file_requested.connect(self.add_model)
+        self.chat_pane.link_activated.connect(self._open_link)
         self.status.reload_requested.connect(chat.reload_model)
         engine.state_changed.connect(self.status.set_state)
         self.status.set_state(engine.state)
@@ -109,7 +101,8 @@ class MainWindow(QMainWindow):
         chat.conversations_changed.connect(self._show_title)
         self._follower.changed.connect(self._set_theme)
 
-        self._set_theme(theme)
+        self._set_margins(theme)
+        self.setMinimumSize(*SMALLEST)
         self.chat_pane.set_list_wanted(settings.settings.get(CHAT_LIST_SHOWN))
         self._take_place(settings.settings.get(WINDOW_PLACE))
         self._show_title()
@@ -122,16 +115,45 @@ class MainWindow(QMainWindow):
         """The look of the moment."""
         return self._follower.theme
 
+    @property
+    def models_pane(self) -> ModelsPane:
+        """The models; made when it is first asked for."""
+        pane = self._panes.get(Pane.MODELS)
+        if not isinstance(pane, ModelsPane):
+            pane = ModelsPane(self._models, self.theme)
+            pane.add_file_requested.connect(self.add_model)
+            pane.link_activated.connect(self._open_link)
+            self._panes[Pane.MODELS] = pane
+            self.stack.addWidget(pane)
+        return pane
+
+    @property
+    def settings_pane(self) -> SettingsPane:
+        """The settings; made when it is first asked for."""
+        pane = self._panes.get(Pane.SETTINGS)
+        if not isinstance(pane, SettingsPane):
+            pane = SettingsPane(self._settings, self.theme)
+            self._panes[Pane.SETTINGS] = pane
+            self.stack.addWidget(pane)
+        return pane
+
+    @property
+    def shown_pane(self) -> Pane:
+        """Which pane is shown."""
+        return next(name for name, pane in self._panes.items() if pane is self.stack.currentWidget())
+
     def show_pane(self, pane: Pane) -> None:
         """Show a pane and put the focus where one starts there."""
-        self.stack.setCurrentWidget(self._panes[pane])
         self.rail.show_pane(pane)
         match pane:
             case Pane.CHAT:
+                self.stack.setCurrentWidget(self.chat_pane)
                 self.chat_pane.focus_message_box()
             case Pane.MODELS:
+                self.stack.setCurrentWidget(self.models_pane)
                 self.models_pane.setFocus()
             case Pane.SETTINGS:
+                self.stack.setCurrentWidget(self.settings_pane)
                 self.settings_pane.search.setFocus()
 
     def raise_window(self) -> None:
@@ -190,20 +212,13 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
 
     def _set_theme(self, theme: Theme) -> None:
-        self.setStyleSheet(shell_sheet(theme))
-        for part in (
-            self.rail,
-            self.message_bar,
-            self.chat_pane,
-            self.models_pane,
-            self.settings_pane,
-            self.status,
-            self._drop_zone,
-        ):
+        for part in (self.rail, self.message_bar, self.status, self._drop_zone, *self._panes.values()):
             part.set_theme(theme)
+        self._set_margins(theme)
+
+    def _set_margins(self, theme: Theme) -> None:
         px = scaled(theme)
         self._bar_row.setContentsMargins(px(12), px(10), px(12), px(2))
-        self.setMinimumSize(*SMALLEST)
 
     def _take_place(self, kept: str) -> None:
         place = WindowPlace.parse(kept)
@@ -244,7 +259,7 @@ class MainWindow(QMainWindow):
         self.addAction(action)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self._chat.busy and self.stack.currentWidget() is self.chat_pane:
+        if event.key() == Qt.Key.Key_Escape and self._chat.busy and self.shown_pane is Pane.CHAT:
             self._chat.stop()
         else:
             super().keyPressEvent(event)
@@ -257,7 +272,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(self.tr("{title} – Alcove").format(title=title))
 
     def _show_problem(self, error: UserError) -> None:
-        if error.code in MODEL_TROUBLE and self.stack.currentWidget() is not self.models_pane:
+        if error.code in MODEL_TROUBLE and self.shown_pane is not Pane.MODELS:
             self.message_bar.show_error(error, self.tr("Models"), lambda: self.show_pane(Pane.MODELS))
         else:
             self.message_bar.show_error(error)
@@ -312,7 +327,7 @@ def chat_first(window: MainWindow, act: Callable[[], object]) -> Callable[[], No
     """Show the chat, then do something in it."""
 
     def done() -> None:
-        if window.stack.currentWidget() is not window.chat_pane:
+        if window.shown_pane is not Pane.CHAT:
             window.show_pane(Pane.CHAT)
         act()
 

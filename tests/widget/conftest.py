@@ -26,6 +26,7 @@ from app.store.chats import ChatStore
 from app.store.paths import ProfilePaths
 from app.store.settings_file import SettingsFile
 from app.ui.main_window import MainWindow
+from app.ui.shell.style import shell_sheet
 from app.ui.theme import Theme, apply_theme
 
 ANSWER_MS = 30_000
@@ -35,7 +36,7 @@ ANSWER_MS = 30_000
 def theme(qapp: QApplication) -> Theme:
     """The light look at the usual size, put on the application."""
     theme = Theme.for_palette(dark=False)
-    apply_theme(qapp, theme)
+    apply_theme(qapp, theme, shell_sheet(theme))
     return theme
 
 

@@ -102,10 +102,10 @@ class SettingsPane(QWidget):
         self.groups.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.sections = tuple(Section(group, settings, theme) for group in Group if in_group(group))
         self.rows = {row.setting.key: row for section in self.sections for row in section.rows}
-        self._nothing = QLabel(self.tr("No setting is called that. Try another word."))
-        self._nothing.setProperty("kind", "muted")
-        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._nothing.hide()
+        self.nothing_found = QLabel(self.tr("No setting is called that. Try another word."))
+        self.nothing_found.setProperty("kind", "muted")
+        self.nothing_found.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.nothing_found.hide()
         self._arrange()
 
         for section in self.sections:
@@ -154,7 +154,7 @@ class SettingsPane(QWidget):
         self._page_rows = QVBoxLayout(self._column)
         for section in self.sections:
             self._page_rows.addWidget(section)
-        self._page_rows.addWidget(self._nothing)
+        self._page_rows.addWidget(self.nothing_found)
         self._page_rows.addStretch(1)
         self._page = page = QWidget()
         page.setProperty("kind", "page")
@@ -211,7 +211,7 @@ class SettingsPane(QWidget):
         found = [section.filter(words) for section in self.sections]
         for number, some in enumerate(found):
             self.groups.item(number).setHidden(not some)
-        self._nothing.setVisible(not any(found))
+        self.nothing_found.setVisible(not any(found))
         self.area.verticalScrollBar().setValue(0)
 
     def _go_to(self, number: int) -> None:

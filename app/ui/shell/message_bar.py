@@ -88,6 +88,10 @@ class MessageBar(QFrame):
         self._notices = [*told[-9:], notice]
         self._refresh()
 
+    def set_passing_time(self, milliseconds: int) -> None:
+        """How long a notice stays that goes by itself."""
+        self._timer.setInterval(milliseconds)
+
     def close_current(self) -> None:
         """Close what is shown."""
         if self._notices:

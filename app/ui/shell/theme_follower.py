@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.domain.settings import TEXT_SIZE, THEME
 from app.services.settings_service import SettingsService
+from app.ui.shell.style import shell_sheet
 from app.ui.theme import Theme, apply_theme, system_is_dark
 
 
@@ -21,7 +22,7 @@ class ThemeFollower(QObject):
         # Asked before the first theme is put on: afterwards the palette is our own.
         self._system_dark = system_is_dark()
         self.theme = self._make()
-        apply_theme(app, self.theme)
+        apply_theme(app, self.theme, shell_sheet(self.theme))
         settings.changed.connect(self._setting_changed)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
 
@@ -43,5 +44,5 @@ class ThemeFollower(QObject):
         theme = self._make()
         if theme != self.theme:
             self.theme = theme
-            apply_theme(self._app, theme)
+            apply_theme(self._app, theme, shell_sheet(theme))
             self.changed.emit(theme)
