@@ -9,6 +9,7 @@ tokenizer gives the same plain text. Text without a complete name is never cut.
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby, takewhile
 
 from app.harmony.segments import Control, Segment
 from app.harmony.vocabulary import Vocabulary, control_ids
@@ -26,11 +27,8 @@ class PromptEncoder:
         self._vocabulary = vocabulary
         self._ids = control_ids(vocabulary)
         # One character cannot be cut, and cannot be a control token's whole name.
-        names = sorted(
-            {name for name in vocabulary.special_tokens.values() if len(name) > 1}, key=lambda n: (len(n), n)
-        )
-        # The shortest alternative first: what is cut inside the shortest name is cut inside the longer ones as well.
-        self._names = re.compile("|".join(map(re.escape, names)) or r"(?!)")
+        names = sorted({name for name in vocabulary.special_tokens.values() if len(name) > 1})
+        self._names = re.compile(_shortest_of(names) if names else r"(?!)")
         self._cuts = {name: self._cut(name) for name in names}
 
     def encode(self, segments: Iterable[Segment]) -> list[int]:
@@ -61,6 +59,21 @@ class PromptEncoder:
         if change and not self._names.search(name, 0, change.start()):
             return change.start()
         return 1
+
+
+def _shortest_of(names: list[str]) -> str:
+    """A pattern for the shortest of the names (sorted) that a text goes on with, without trying them one by one.
+
+    What is cut inside the shortest name is cut inside the longer ones as well.
+    """
+    if not names[0]:
+        return ""
+    # Sorted, so what the first and the last begin with, all of them do.
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(names[0], names[-1], strict=False))
+    if common := "".join(letter for letter, _ in pairs):
+        return re.escape(common) + _shortest_of([name.removeprefix(common) for name in names])
+    groups = (list(group) for _, group in groupby(names, key=lambda name: name[0]))
+    return f"(?:{'|'.join(map(_shortest_of, groups))})"
 
 
 def encode(segments: Iterable[Segment], vocabulary: Vocabulary) -> list[int]:

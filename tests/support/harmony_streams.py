@@ -219,7 +219,10 @@ MALFORMED = {
         Heard("Hm.", answer="Hi!"),
     ),
     "no end of a call": (
-        "<|channel|>commentary to=functions.f<|message|>{}<|start|>assistant<|channel|>commentary to=functions.g<|message|>[]<|call|>",
+        (
+            "<|channel|>commentary to=functions.f<|message|>{}"
+            "<|start|>assistant<|channel|>commentary to=functions.g<|message|>[]<|call|>"
+        ),
         Heard(calls=(("f", "{}"), ("g", "[]")), finish=TOOL_CALL),
     ),
     "text after an end": ("<|channel|>analysis<|message|>Hm.<|end|>Hello.<|return|>", Heard("Hm.", answer="Hello.")),
@@ -354,7 +357,10 @@ MALFORMED = {
         Heard(calls=(("f", "{}"),), finish=TOOL_CALL),
     ),
     "another tool's turn": (
-        "<|channel|>analysis<|message|>Hm.<|end|><|start|>browser.search to=assistant<|channel|>analysis<|message|>made up",
+        (
+            "<|channel|>analysis<|message|>Hm.<|end|>"
+            "<|start|>browser.search to=assistant<|channel|>analysis<|message|>made up"
+        ),
         Heard("Hm."),
     ),
     # Control tokens in the middle of a sentence

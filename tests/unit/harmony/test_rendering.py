@@ -164,8 +164,8 @@ class LibraryVocabulary:
 
     def __init__(self, encoding: Any) -> None:
         self._encoding = encoding
-        names = encoding.special_tokens_set
-        self._special = {encoding.encode(name, allowed_special={name})[0]: name for name in names}
+        names = sorted(encoding.special_tokens_set)
+        self._special = dict(zip(encoding.encode("".join(names), allowed_special="all"), names, strict=True))
 
     @property
     def special_tokens(self) -> Mapping[int, str]:
