@@ -12,7 +12,10 @@ from app.domain.generation import FinishReason, Sampling, Timings, Usage
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """How a model is placed. ``context`` in tokens, 0: the engine's choice; ``threads`` 0: the engine's choice."""
+    """How a model is placed.
+
+    ``context`` in tokens, at most what the model was trained for; 0 is the engine's choice, for ``threads`` too.
+    """
 
     context: int = 0
     threads: int = 0
@@ -24,7 +27,10 @@ class LoadPlan:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Load a model file; answered by ``LoadProgress``... then ``Loaded`` or ``Failed``."""
+    """Load a model file in place of the one before, if any.
+
+    Answered by ``LoadProgress``... then ``Loaded``, ``Failed``, or ``Unloaded`` when it was cancelled.
+    """
 
     request_id: int
     path: str

@@ -63,6 +63,8 @@ class EngineSession:
         self.unload()
         begin = time.perf_counter()
         path = Path(request.path)
+        if "\0" in request.path:  # a name no file can have; Python's file functions call it a bug
+            raise UserError(ErrorCode.FILE_NOT_FOUND, path=request.path)
         read_header_file(path)  # llama.cpp has one answer to every bad file; this says what is wrong
         progress = Throttle(PROGRESS_S)
 
@@ -79,7 +81,7 @@ class EngineSession:
         try:
             if not speaks_harmony(model):
                 raise UserError(ErrorCode.NOT_HARMONY, name=model.name)
-            size = request.plan.context or min(DEFAULT_CONTEXT, model.trained_context)
+            size = min(request.plan.context or DEFAULT_CONTEXT, model.trained_context)
             context = model.context(size, request.plan.threads or threads_for(model.weight_bytes))
         except UserError:
             model.close()
