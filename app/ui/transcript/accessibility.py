@@ -2,7 +2,7 @@
 
 import re
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import shiboken6
 from PySide6.QtCore import QObject, QPoint, QRect, QSize
@@ -22,15 +22,29 @@ INSTALLED = "alcove_transcript_accessible"
 
 
 class MessageInterface(QAccessibleInterface):
-    """One message."""
+    """One message. Qt may keep it longer than the view, so it holds neither the view nor the message."""
 
     def __init__(self, view: "TranscriptView", entry: Entry) -> None:
         super().__init__()
-        self.entry = entry
-        self._view = view
+        self._view_reference = ref(view)
+        self._entry_reference = ref(entry)
+
+    @property
+    def _view(self) -> "TranscriptView":
+        view = self._view_reference()
+        assert view is not None, "asked of a message that is not valid"
+        return view
+
+    def index(self) -> int | None:
+        """The place of the message in the view; None when it is gone."""
+        view, entry = self._view_reference(), self._entry_reference()
+        if view is None or entry is None or not shiboken6.isValid(view):
+            return None
+        index = view.column.index_of(entry.node.id)
+        return index if index is not None and view.column.entries[index] is entry else None
 
     def isValid(self) -> bool:
-        return shiboken6.isValid(self._view) and self._view.column.index_of(self.entry.node.id) is not None
+        return self.index() is not None
 
     def object(self) -> QObject | None:
         return None
@@ -57,7 +71,7 @@ class MessageInterface(QAccessibleInterface):
         return QAccessible.Role.ListItem
 
     def rect(self) -> QRect:
-        index = self._view.column.index_of(self.entry.node.id)
+        index = self.index()
         if index is None:
             return QRect()
         column = self._view.column
@@ -72,7 +86,10 @@ class MessageInterface(QAccessibleInterface):
         return state
 
     def text(self, kind: QAccessible.Text) -> str:
-        return spoken(self.entry, self._view) if kind == QAccessible.Text.Name else ""
+        index = self.index()
+        if kind != QAccessible.Text.Name or index is None:
+            return ""
+        return spoken(self._view.column.entries[index], self._view)
 
     def setText(self, kind: QAccessible.Text, text: str) -> None:
         """Messages are not edited in place."""
@@ -83,8 +100,14 @@ class TranscriptInterface(QAccessibleWidget):
 
     def __init__(self, view: "TranscriptView") -> None:
         super().__init__(view, QAccessible.Role.List, "Conversation")
-        self._view = view
+        self._view_reference = ref(view)
         self._messages: WeakKeyDictionary[Entry, MessageInterface] = WeakKeyDictionary()
+
+    @property
+    def _view(self) -> "TranscriptView":
+        view = self._view_reference()
+        assert view is not None, "asked of a view that is gone"
+        return view
 
     def childCount(self) -> int:
         return len(self._view.column.entries)
@@ -102,7 +125,7 @@ class TranscriptInterface(QAccessibleWidget):
     def indexOfChild(self, child: QAccessibleInterface) -> int:
         if not isinstance(child, MessageInterface):
             return -1
-        index = self._view.column.index_of(child.entry.node.id)
+        index = child.index()
         return -1 if index is None else index
 
     def childAt(self, x: int, y: int) -> QAccessibleInterface | None:

@@ -96,6 +96,7 @@ class TranscriptView(QAbstractScrollArea):
         self._copied_timer.timeout.connect(self._forget_copied)
         self.new_text = QPushButton("New text below", self)
         self.new_text.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.new_text.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.new_text.clicked.connect(self.follow)
         self.new_text.hide()
         self._dress()
@@ -324,7 +325,9 @@ class TranscriptView(QAbstractScrollArea):
             self.viewport().scroll(0, dy)  # moves what is drawn; only the rest is drawn anew
         if self._adjusting:
             return
-        if self._settle(self._anchor()):
+        # At the very top it is the top that stays, not what was seen below messages whose heights were estimates.
+        top = (0, self.column.top(0)) if not self.verticalScrollBar().value() else self._anchor()
+        if self._settle(top):
             self.viewport().update()
         self._update_hover(self.viewport().mapFromGlobal(self.cursor().pos()))
 
@@ -360,6 +363,8 @@ class TranscriptView(QAbstractScrollArea):
     def _update_new_text(self, grown: bool = False) -> None:
         """The button that leads to the end; only where text has come that the reader has not seen."""
         if self._following:
+            if self.new_text.hasFocus():
+                self.setFocus()
             self.new_text.hide()
         elif grown:
             self.new_text.show()
