@@ -5,11 +5,12 @@ Qt is imported in the functions that need it, so that a headless command never l
 
 import logging
 import os
+import shutil
 import sys
 from argparse import Namespace
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from app import __version__, cli
@@ -52,11 +53,14 @@ def main(argv: list[str]) -> int:
         if not options.smoke_test:
             return refuse(UserError(ErrorCode.NO_DISPLAY), FAILED)
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    with ExitStack() as stack:
-        folder = profile_folder(options)
-        if folder is None and options.smoke_test:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="alcove-")))
-        return open_window(options, ProfilePaths.locate(folder))
+    folder = profile_folder(options)
+    if folder is None and options.smoke_test:
+        folder = Path(mkdtemp(prefix="alcove-"))
+        status = open_window(options, ProfilePaths.locate(folder))
+        if status == DONE:  # otherwise its log is wanted
+            shutil.rmtree(folder, ignore_errors=True)
+        return status
+    return open_window(options, ProfilePaths.locate(folder))
 
 
 def refuse(error: UserError, status: int) -> int:
@@ -158,6 +162,7 @@ def run_program(
         window.show()
         chat.start()
         status = application.exec()
+        window.hide()
         log.info("Alcove ends")
     return status if test is None else report_smoke_test(test, paths)
 
@@ -188,7 +193,7 @@ def report_smoke_test(test: "SmokeTest", paths: ProfilePaths) -> int:
         if test.answer not in stored:
             failure = "The answer was shown, but it is not stored."
     if failure:
-        print(f"alcove: the smoke test failed. {failure}", file=sys.stderr)
+        print(f"alcove: the smoke test failed. {failure} Its log is {paths.log_file}.", file=sys.stderr)
         return FAILED
     print("smoke test passed: the demo model answered, the answer was shown and stored")
     return DONE

@@ -10,16 +10,15 @@ from PySide6.QtCore import QObject, Signal
 from app.domain.conversation import Effort, Role
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason
-from app.domain.settings import CONTEXT_LENGTH, EFFORT, INSTRUCTIONS, THREADS
-from app.domain.tree import Conversation, ConversationInfo, MessageNode
-from app.engine.protocol import LoadPlan
+from app.domain.settings import EFFORT, INSTRUCTIONS
+from app.domain.tree import Conversation, ConversationInfo
 from app.services import chat_jobs
 from app.services.answer_saver import AnswerSaver
 from app.services.chat_jobs import NewChat, Opening, Shown, Turn
 from app.services.drafts import Drafts
-from app.services.engine_reports import Ended, JobReport, LoadFailed, Reading, Report, Target, TextGrew
+from app.services.engine_reports import Ended, LoadFailed, Reading, Report, Target, TextGrew, target_of
 from app.services.engine_service import EngineService
-from app.services.growing_answer import GrowingAnswer
+from app.services.growing_answer import GrowingAnswer, with_node
 from app.services.job_thread import JobThread
 from app.services.model_service import ModelService
 from app.services.payloads import AnswerGrowth
@@ -72,7 +71,7 @@ class ChatService(QObject):
         self._engine = engine
         self._models = models
         self._settings = settings
-        self._store = JobThread("store", make=open_store, end=_close_store, unhandled=self.problem.emit)
+        self._store = JobThread("store", make=open_store, end=ChatStore.close, unhandled=self.problem.emit)
         self._saver = AnswerSaver(self._store)
         self._drafts = Drafts(self._store)
         self._chats: tuple[ConversationInfo, ...] = ()
@@ -184,11 +183,12 @@ class ChatService(QObject):
         if self._current is None or not text:
             return
         if self._refuse_while_busy():
+            self.returned.emit(text)
             return
         chat, parent = self._current.info.id, self._current.node(node_id).parent
         model = self._models.current().name
         self._begin(
-            partial(chat_jobs.say, conversation_id=chat, parent=parent, text=text, model=model, keep_draft=True)
+            partial(chat_jobs.say, conversation_id=chat, parent=parent, text=text, model=model, keep_draft=True), text
         )
 
     def regenerate(self, node_id: int | None = None) -> None:
@@ -313,8 +313,7 @@ class ChatService(QObject):
         self._show_turn(key, turn)
 
     def _show_turn(self, key: int | None, turn: Turn) -> None:
-        shown = self._key == key
-        if not shown:
+        if self._key != key:
             self._list_chats(turn.chats)
             return
         appended = self._current is None or self._current.leaf == turn.added[0].parent
@@ -332,10 +331,7 @@ class ChatService(QObject):
     def _take_report(self, report: Report) -> None:
         if isinstance(report, LoadFailed):
             self.problem.emit(report.error)
-        else:
-            self._take_job_report(report)
-
-    def _take_job_report(self, report: JobReport) -> None:
+            return
         answer = next((answer for answer in self._answers.values() if answer.job_id == report.job_id), None)
         if answer is None:
             return
@@ -346,8 +342,9 @@ class ChatService(QObject):
             case TextGrew():
                 answer.grow(report)
                 if self._is_on_path(answer):
-                    growth = AnswerGrowth(answer.node_id, report.reasoning, report.commentary, report.answer)
-                    self.answer_grew.emit(growth)
+                    self.answer_grew.emit(
+                        AnswerGrowth(answer.node_id, report.reasoning, report.commentary, report.answer)
+                    )
             case Ended():
                 self._end_answer(answer, report)
             case _:
@@ -358,19 +355,14 @@ class ChatService(QObject):
         node = answer.end(ended)
         del self._answers[answer.conversation_id]
         self._saver.ended(answer)
-        if self._key == answer.conversation_id:
-            self._put_node(node)
+        if self._current is not None and self._key == answer.conversation_id:
+            self._current = with_node(self._current, node)
         if on_path:
             self.answer_finished.emit(node)
         self._tell_busy()
         if ended.error is not None:
             self.problem.emit(ended.error)
         self._store.submit(ChatStore.conversations, done=self._list_chats)
-
-    def _put_node(self, node: MessageNode) -> None:
-        assert self._current is not None
-        nodes = tuple(node if other.id == node.id else other for other in self._current.nodes)
-        self._current = replace(self._current, nodes=nodes)
 
     def _shown_answer(self) -> GrowingAnswer | None:
         return None if self._current is None else self._answers.get(self._current.info.id)
@@ -396,20 +388,11 @@ class ChatService(QObject):
             self._was_busy = self.busy
             self.busy_changed.emit(self.busy)
 
-    # ---- inside: model and settings ----
-
     def _prepare(self, *_: object) -> None:
         self._engine.prepare(self._target())
 
     def _target(self) -> Target:
-        model = self._models.current()
-        settings = self._settings.settings
-        plan = LoadPlan(context=settings.get(CONTEXT_LENGTH), threads=settings.get(THREADS))
-        return Target(str(model.path), model.name, plan)
+        return target_of(self._models.current(), self._settings.settings)
 
     def _default_effort(self) -> Effort:
         return Effort(self._settings.settings.get(EFFORT))
-
-
-def _close_store(store: ChatStore) -> None:
-    store.close()

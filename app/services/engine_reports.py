@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 
 from app.domain.conversation import Dialogue
-from app.domain.errors import UserError
+from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Sampling, Timings, Usage
-from app.engine.protocol import LoadPlan
+from app.domain.settings import CONTEXT_LENGTH, THREADS, Settings
+from app.engine.protocol import Failed, LoadPlan
+from app.hub.library import InstalledModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,12 @@ class Target:
     path: str
     name: str
     plan: LoadPlan = field(default_factory=LoadPlan)
+
+
+def target_of(model: InstalledModel, settings: Settings) -> Target:
+    """A model as these settings want it placed."""
+    plan = LoadPlan(context=settings.get(CONTEXT_LENGTH), threads=settings.get(THREADS))
+    return Target(str(model.path), model.name, plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +106,12 @@ def gathered(reports: tuple[Report, ...]) -> tuple[Report, ...]:
         else:
             result.append(report)
     return tuple(result)
+
+
+def error_of(failed: Failed) -> UserError:
+    """The error that a `Failed` carries; a child that names an unknown one is no better than one that sends garbage."""
+    try:
+        code = ErrorCode(failed.code)
+    except ValueError:
+        return UserError(ErrorCode.ENGINE_GARBAGE)
+    return UserError(code, **failed.values)

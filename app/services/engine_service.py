@@ -1,6 +1,7 @@
 """The engine: one worker thread drives the child, and what it reports is handed out once per frame."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -8,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from app.domain.conversation import Dialogue
 from app.domain.generation import Sampling
 from app.engine.client import EngineClient
-from app.services.engine_reports import Target, gathered
+from app.services.engine_reports import Report, Target, gathered
 from app.services.engine_thread import EngineThread
 from app.services.payloads import EngineState
 
@@ -30,6 +31,7 @@ class EngineService(QObject):
         super().__init__()
         self._state = EngineState()
         self._last_frame = 0.0
+        self._undelivered: deque[Report] = deque()
         self._frame = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._frame.timeout.connect(self.deliver)
         self._arrived.connect(self._await_frame, Qt.ConnectionType.QueuedConnection)
@@ -65,8 +67,10 @@ class EngineService(QObject):
         if state is not None:
             self._state = state
             self.state_changed.emit(state)
-        for report in gathered(reports):
-            self.reported.emit(report)
+        self._undelivered.extend(gathered(reports))
+        # A listener may run an event loop of its own, which comes here again: the order stays.
+        while self._undelivered:
+            self.reported.emit(self._undelivered.popleft())
 
     def close(self) -> None:
         """End the child and the thread, and hand out the last of what it said."""

@@ -3,7 +3,6 @@
 import itertools
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +27,7 @@ from app.engine.protocol import (
     ToolCalled,
     Unloaded,
 )
+from app.services.answer_progress import AnswerProgress
 from app.services.engine_reports import (
     Ended,
     GenerationJob,
@@ -37,12 +37,12 @@ from app.services.engine_reports import (
     Target,
     TextGrew,
     ToolCallMade,
+    error_of,
 )
 from app.services.payloads import EngineState, Phase
 
 log = logging.getLogger(__name__)
 
-_RATE_EVERY_S = 0.25
 # After these the model's memory is in an unknown state: it is loaded again for the next answer.
 _RELOAD_AFTER = frozenset({ErrorCode.DECODE_FAILED, ErrorCode.OUT_OF_MEMORY, ErrorCode.NO_MODEL_LOADED})
 
@@ -76,7 +76,7 @@ class EngineThread:
         self._loading_target: Target | None = None
         self._giving_up_load = False
         self._load_s = 0.0
-        self._running: _Progress | None = None
+        self._running: AnswerProgress | None = None
         self._thread = threading.Thread(target=self._run, name="engine")
         self._thread.start()
 
@@ -171,6 +171,7 @@ class EngineThread:
         with self._lock:
             gone = [job for job in self._jobs if job.id in self._cancelled]
             self._jobs = deque(job for job in self._jobs if job.id not in self._cancelled)
+            self._cancelled.difference_update(job.id for job in gone)
             hangs = self._stalled and self._sent in self._cancelled
         for job in gone:
             self._report(Ended(job.id, FinishReason.CANCELLED))
@@ -220,7 +221,7 @@ class EngineThread:
     def _send(self, job: GenerationJob) -> None:
         assert self._client is not None
         load_s, self._load_s = self._load_s, 0.0
-        self._running = _Progress(job.id, load_s)
+        self._running = AnswerProgress(job.id, load_s)
         self._show(replace(self._state, phase=Phase.READING, progress=0.0, tokens_per_s=0.0))
         try:
             with self._lock:
@@ -270,7 +271,7 @@ class EngineThread:
         if not failed:
             self._report(LoadFailed(error))
 
-    def _handle_running(self, event: Event, running: "_Progress") -> None:
+    def _handle_running(self, event: Event, running: AnswerProgress) -> None:
         match event:
             case PrefillProgress(request_id=running.job_id, done=done, total=total):
                 self._report(Reading(running.job_id, done, total))
@@ -294,12 +295,12 @@ class EngineThread:
             case _:
                 pass
 
-    def _grow(self, running: "_Progress", text: TextGrew) -> None:
+    def _grow(self, running: AnswerProgress, text: TextGrew) -> None:
         self._report(text)
         if (rate := running.rate()) is not None or self._state.phase is not Phase.ANSWERING:
             self._show(replace(self._state, phase=Phase.ANSWERING, progress=0.0, tokens_per_s=rate or 0.0))
 
-    def _finish(self, running: "_Progress", event: Finished) -> None:
+    def _finish(self, running: AnswerProgress, event: Finished) -> None:
         self._end_running()
         timings = replace(event.timings, load_s=running.load_s)
         self._report(replace(running.ended(event.reason), usage=event.usage, timings=timings))
@@ -307,7 +308,7 @@ class EngineThread:
             replace(self._state, phase=Phase.READY, progress=0.0, tokens_per_s=event.timings.decode_tokens_per_s)
         )
 
-    def _fail(self, running: "_Progress", error: UserError) -> None:
+    def _fail(self, running: AnswerProgress, error: UserError) -> None:
         self._end_running()
         if error.code in _RELOAD_AFTER:
             self._loaded = None
@@ -319,6 +320,8 @@ class EngineThread:
     def _end_running(self) -> None:
         with self._lock:
             self._sent = None
+            if self._running is not None:
+                self._cancelled.discard(self._running.job_id)
         self._running = None
 
     def _lose(self, error: UserError) -> None:
@@ -375,55 +378,3 @@ class EngineThread:
             self._reports.append(report)
         if first:
             self._notify()
-
-
-class _Progress:
-    """What the worker measures of the answer that runs."""
-
-    def __init__(self, job_id: int, load_s: float) -> None:
-        self.job_id = job_id
-        self.load_s = load_s
-        self.has_text = False
-        self._thinking_since: float | None = None
-        self._reasoning_s = 0.0
-        self._first_text = 0.0
-        self._last_rate = 0.0
-        self._pieces = 0
-
-    def thinks(self) -> None:
-        """Reasoning arrived."""
-        if self._thinking_since is None:
-            self._thinking_since = time.monotonic()
-
-    def speaks(self) -> None:
-        """Something else arrived: a stretch of reasoning, if there was one, is over."""
-        if self._thinking_since is not None:
-            self._reasoning_s += time.monotonic() - self._thinking_since
-            self._thinking_since = None
-
-    def rate(self) -> float | None:
-        """Count a piece of text, which is about a token; pieces per second, when it is time to show it again."""
-        now = time.monotonic()
-        if not self.has_text:
-            self.has_text = True
-            self._first_text = self._last_rate = now
-            return None
-        self._pieces += 1
-        if now - self._last_rate < _RATE_EVERY_S:
-            return None
-        self._last_rate = now
-        return self._pieces / (now - self._first_text)
-
-    def ended(self, reason: FinishReason, error: UserError | None = None) -> Ended:
-        """The last report."""
-        self.speaks()
-        return Ended(self.job_id, reason, reasoning_s=self._reasoning_s, error=error)
-
-
-def error_of(failed: Failed) -> UserError:
-    """The error that a `Failed` carries; a child that names an unknown one is no better than one that sends garbage."""
-    try:
-        code = ErrorCode(failed.code)
-    except ValueError:
-        return UserError(ErrorCode.ENGINE_GARBAGE)
-    return UserError(code, **failed.values)

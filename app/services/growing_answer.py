@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from app.domain.conversation import Message, Role, ToolCall
 from app.domain.generation import FinishReason, Receipt, Sampling
-from app.domain.tree import MessageNode
+from app.domain.tree import Conversation, MessageNode
 from app.services.engine_reports import Ended, TextGrew, ToolCallMade
 
 
@@ -67,3 +67,8 @@ class GrowingAnswer:
         self._node = replace(self._node, complete=ended.reason is not FinishReason.ERROR, receipt=receipt)
         self.version += 1
         return self.node
+
+
+def with_node(conversation: Conversation, node: MessageNode) -> Conversation:
+    """A conversation with a node in the place of the one with its id."""
+    return replace(conversation, nodes=tuple(node if other.id == node.id else other for other in conversation.nodes))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 _LARGEST = 1_000_000
 _KEPT = 3
+_OWN = ("app", "alcove", "qt")
 _FORMAT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 
 
@@ -18,17 +19,18 @@ class LogFile:
             path, maxBytes=_LARGEST, backupCount=_KEPT, encoding="utf-8", errors="backslashreplace", delay=True
         )
         self._handler.setFormatter(logging.Formatter(_FORMAT))
-        self._root = logging.getLogger()
-        self._level_before = self._root.level
-        self._root.addHandler(self._handler)
+        logging.getLogger().addHandler(self._handler)
+        self._levels_before = {name: logging.getLogger(name).level for name in _OWN}
         self.set_level(level)
 
     def set_level(self, level: str) -> None:
-        """Write down more or less from now on."""
-        self._root.setLevel(level.upper())
+        """Write down more or less from now on. Of other people's code only warnings: it may log what it works on."""
+        for name in _OWN:
+            logging.getLogger(name).setLevel(level.upper())
 
     def close(self) -> None:
         """Stop logging to the file."""
-        self._root.removeHandler(self._handler)
-        self._root.setLevel(self._level_before)
+        logging.getLogger().removeHandler(self._handler)
+        for name, before in self._levels_before.items():
+            logging.getLogger(name).setLevel(before)
         self._handler.close()

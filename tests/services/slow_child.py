@@ -7,21 +7,32 @@ from multiprocessing.connection import Connection
 from app.engine import child
 from app.engine.child import ChildOptions
 
-TOKEN_S = 0.012
+SLOW_TOKEN_S = 0.012
+CRAWLING_TOKEN_S = 0.08
 
 
 def slow(requests: Connection, events: Connection, options: ChildOptions) -> None:
-    """The real child with the real model, which takes its time for each token."""
+    """The real child with the real model, which takes its time: an answer lasts about a second."""
+    _take_time(SLOW_TOKEN_S)
+    child.run(requests, events, options)
+
+
+def crawling(requests: Connection, events: Connection, options: ChildOptions) -> None:
+    """The same at the pace of an old laptop: an answer lasts several seconds."""
+    _take_time(CRAWLING_TOKEN_S)
+    child.run(requests, events, options)
+
+
+def _take_time(seconds: float) -> None:
     from app.engine.llama_backend import LlamaContext
 
     decode = LlamaContext.decode
 
     def slow_decode(self: LlamaContext, token: int) -> None:
-        time.sleep(TOKEN_S)
+        time.sleep(seconds)
         decode(self, token)
 
     LlamaContext.decode = slow_decode  # type: ignore[method-assign]
-    child.run(requests, events, options)
 
 
 def dies_at_once(requests: Connection, events: Connection, options: ChildOptions) -> None:

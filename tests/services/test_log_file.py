@@ -9,23 +9,25 @@ from app.services.log_file import LogFile
 
 
 def test_the_log_is_written_bounded_and_closed(tmp_path: Path) -> None:
-    root = logging.getLogger()
-    before = list(root.handlers), root.level
+    root, own = logging.getLogger(), logging.getLogger("app")
+    before = list(root.handlers), own.level
     file = LogFile(tmp_path / "alcove.log", "warning")
     log = logging.getLogger("app.test")
     log.info("too quiet")
+    logging.getLogger("markdown_it").info("the text of a chat")
     log.warning("loud enough \ud800")
     file.set_level("info")
     log.info("now heard")
     text = (tmp_path / "alcove.log").read_text()
     assert "too quiet" not in text
+    assert "the text of a chat" not in text
     assert "loud enough" in text
     assert "now heard" in text
     for _ in range(50):
         log.warning("x" * 100_000)
     file.close()
     log.warning("after the end")
-    assert (list(root.handlers), root.level) == before
+    assert (list(root.handlers), own.level) == before
     files = sorted(tmp_path.iterdir())
     assert len(files) == 4
     assert sum(file.stat().st_size for file in files) <= 4_000_000
