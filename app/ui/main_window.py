@@ -83,7 +83,7 @@ class MainWindow(QMainWindow):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.chat_pane)
         self._arrange()
-        self._drop_zone = DropZone(theme, self)
+        self.drop_zone = DropZone(theme, self)
         self._add_actions()
 
         self.rail.chosen.connect(self.show_pane)
@@ -212,7 +212,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
 
     def _set_theme(self, theme: Theme) -> None:
-        for part in (self.rail, self.message_bar, self.status, self._drop_zone, *self._panes.values()):
+        for part in (self.rail, self.message_bar, self.status, self.drop_zone, *self._panes.values()):
             part.set_theme(theme)
         self._set_margins(theme)
 
@@ -295,20 +295,20 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._drop_zone.setGeometry(self.rect().adjusted(12, 12, -12, -12))
+        self.drop_zone.setGeometry(self.rect().adjusted(12, 12, -12, -12))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if model_files(event.mimeData()):
             event.acceptProposedAction()
-            self._drop_zone.raise_()
-            self._drop_zone.show()
+            self.drop_zone.raise_()
+            self.drop_zone.show()
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         del event
-        self._drop_zone.hide()
+        self.drop_zone.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_zone.hide()
+        self.drop_zone.hide()
         files = model_files(event.mimeData())
         if files:
             event.acceptProposedAction()

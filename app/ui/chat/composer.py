@@ -37,6 +37,7 @@ class Composer(QWidget):
     submitted = Signal(str)
     edited = Signal(int, str)
     stopped = Signal()
+    escaped = Signal()
     edit_last_requested = Signal()
     effort_chosen = Signal(object)
     draft_changed = Signal(str)
@@ -269,6 +270,8 @@ class Composer(QWidget):
             self.cancel_edit()
         elif self._busy:
             self.stopped.emit()
+        else:
+            self.escaped.emit()
 
 
 def effort_name(effort: Effort) -> str:

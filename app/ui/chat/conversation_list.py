@@ -120,6 +120,8 @@ class ConversationList(QWidget):
         self._layout.addWidget(self.empty_note, 1)
         self._layout.addWidget(self.view, 1)
 
+        self._waiting: tuple[ConversationInfo, ...] | None = None
+        self.delegate.closeEditor.connect(self._catch_up, Qt.ConnectionType.QueuedConnection)
         self._midnight = QTimer(self)
         self._midnight.setSingleShot(True)
         self._midnight.timeout.connect(lambda: self.set_chats(self.model.chats))
@@ -127,7 +129,13 @@ class ConversationList(QWidget):
         self.set_theme(theme)
 
     def set_chats(self, chats: tuple[ConversationInfo, ...], now: datetime | None = None) -> None:
-        """Show these chats; the scroll position and the keyboard's place stay."""
+        """Show these chats; the scroll position and the keyboard's place stay.
+
+        While a title is being edited the list waits: what is typed must not be taken away.
+        """
+        if self.view.state() == QAbstractItemView.State.EditingState:
+            self._waiting = chats
+            return
         now = now or datetime.now().astimezone()
         held = self.model.chat_at(self.view.currentIndex())
         scrolled = self.view.verticalScrollBar().value()
@@ -198,6 +206,11 @@ class ConversationList(QWidget):
             lambda at: self._menu(view.indexAt(at), view.viewport().mapToGlobal(at))
         )
         self.model.rename_requested.connect(self.rename_requested)
+
+    def _catch_up(self) -> None:
+        chats, self._waiting = self._waiting, None
+        if chats is not None:
+            self.set_chats(chats)
 
     def _open(self, index: QModelIndex) -> None:
         chat = self.model.chat_at(index)

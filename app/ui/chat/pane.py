@@ -88,8 +88,8 @@ class ChatPane(QWidget):
         self._note = QLabel(self.tr("Models make mistakes. Check what matters."))
         self._note.setObjectName("footNote")
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._scrim = Scrim(self)
-        self._scrim.clicked.connect(self.toggle_list)
+        self.scrim = Scrim(self)
+        self.scrim.clicked.connect(self.toggle_list)
 
         self._arrange()
         self._connect_parts()
@@ -117,7 +117,7 @@ class ChatPane(QWidget):
             self._overlay = not self._overlay
             self._place_list()
             if self._overlay:
-                self.list.view.setFocus()
+                (self.list.view if self.list.view.isVisible() else self.list.new_button).setFocus()
             else:
                 self.composer.setFocus()
             return
@@ -212,11 +212,11 @@ class ChatPane(QWidget):
         elif not beside and self._row.indexOf(self.list) >= 0:
             self._row.removeWidget(self.list)
         self.list.setVisible(beside or over)
-        self._scrim.setVisible(over)
+        self.scrim.setVisible(over)
         if over:
-            self._scrim.setGeometry(self.rect())
+            self.scrim.setGeometry(self.rect())
             self.list.setGeometry(0, 0, min(self.list.width(), self.width()), self.height())
-            self._scrim.raise_()
+            self.scrim.raise_()
             self.list.raise_()
         self.list.setGraphicsEffect(self._shadow() if over else None)  # pyright: ignore[reportArgumentType]
         self.header.set_list_shown(beside)
@@ -252,6 +252,7 @@ class ChatPane(QWidget):
         composer.submitted.connect(chat.send)
         composer.edited.connect(chat.edit)
         composer.stopped.connect(chat.stop)
+        composer.escaped.connect(self._close_overlay)
         composer.draft_changed.connect(chat.save_draft)
         composer.effort_chosen.connect(self._choose_effort)
         composer.edit_last_requested.connect(self._edit_last)

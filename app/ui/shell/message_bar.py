@@ -52,6 +52,7 @@ class MessageBar(QFrame):
         self.action_button = QToolButton()
         self.action_button.setObjectName("barAction")
         self.action_button.clicked.connect(self._act)
+        self.action_button.hide()
         self.close_button = QToolButton()
         self.close_button.setAccessibleName(self.tr("Close this message"))
         self.close_button.setToolTip(self.tr("Close"))

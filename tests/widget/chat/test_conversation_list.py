@@ -117,6 +117,20 @@ def test_escape_leaves_the_title_as_it_was(qtbot: QtBot, sidebar: ConversationLi
         qtbot.keyClick(field, Key.Key_Escape)
 
 
+def test_what_is_typed_outlives_a_change_of_the_list(qtbot: QtBot, sidebar: ConversationList) -> None:
+    sidebar.set_open(2)
+    sidebar.rename_open()
+    field = editor(sidebar)
+    field.selectAll()
+    qtbot.keyClicks(field, "half")
+    sidebar.set_chats(chats(5), NOW)
+    qtbot.keyClicks(field, " done")
+    with qtbot.waitSignal(sidebar.rename_requested) as renamed:
+        qtbot.keyClick(field, Key.Key_Return)
+    assert renamed.args == [2, "half done"]
+    qtbot.waitUntil(lambda: len(sidebar.model.chats) == 5)
+
+
 @pytest.mark.parametrize("way", ["right click", "more"])
 def test_the_menu_renames_and_deletes(qtbot: QtBot, sidebar: ConversationList, way: str) -> None:
     at = place(sidebar, 1)
