@@ -3,11 +3,11 @@
 import contextlib
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 from app.domain.errors import ErrorCode, UserError
 
+_BINARY = getattr(os, "O_BINARY", 0)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
 
 
@@ -16,19 +16,18 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises ``UserError``: ``DISK_FULL`` or ``PROFILE_UNWRITABLE``; the old file is then untouched.
     """
-    temporary = None
+    # Always the same name, so that kills leave at most one such file, which the next write takes over.
+    part = path.with_name(f".{path.name}.part")
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _BINARY, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        part.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise write_error(path, error) from error
 
 

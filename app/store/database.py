@@ -1,8 +1,5 @@
 """The one module that touches the database driver: a connection that speaks in known errors."""
 
-# The driver's type stubs name a type that Python 3.11 does not have yet.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-
 import contextlib
 import os
 from collections.abc import Generator, Sequence

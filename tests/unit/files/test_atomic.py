@@ -39,6 +39,12 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_kill_left_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / ".a.toml.part").write_bytes(b"half of something longer")
+    write_atomically(tmp_path / "a.toml", b"whole")
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"whole"]
+
+
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         write_atomically(tmp_path / "none" / "a", b"x")
