@@ -3,6 +3,8 @@
 import os
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
 from app.engine import child
 from app.engine.child import ChildOptions
@@ -20,6 +22,23 @@ def slow(requests: Connection, events: Connection, options: ChildOptions) -> Non
 def crawling(requests: Connection, events: Connection, options: ChildOptions) -> None:
     """The same at the pace of an old laptop: an answer lasts several seconds."""
     _take_time(CRAWLING_TOKEN_S)
+    child.run(requests, events, options)
+
+
+def loads_slowly(requests: Connection, events: Connection, options: ChildOptions) -> None:
+    """The real child, which takes ten seconds to load a file named ``slow.gguf`` and can be stopped meanwhile."""
+    from app.engine.llama_backend import LlamaModel, LoadCancelledError
+
+    load = LlamaModel.__init__
+
+    def slow_load(self: LlamaModel, path: Path, gpu_layers: int, messages: Any, progress: Any) -> None:
+        for step in range(200) if path.name == "slow.gguf" else ():
+            time.sleep(0.05)
+            if not progress(step / 200):
+                raise LoadCancelledError
+        load(self, path, gpu_layers, messages, progress)
+
+    LlamaModel.__init__ = slow_load  # type: ignore[method-assign]
     child.run(requests, events, options)
 
 
