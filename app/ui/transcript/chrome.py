@@ -1,6 +1,6 @@
 """Which buttons stand where around a message."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from PySide6.QtCore import QRectF
 
@@ -21,18 +21,28 @@ class Chrome:
 
     def __init__(self, theme: Theme) -> None:
         self._theme = theme
+        self._copy_width = {
+            text: text_width(theme, Wanted((0, "code", 0, 0), QRectF(), "copy", text)) + 2
+            for text in ("Copy", "Copied")
+        }
 
     def wanted(
-        self, entry: Entry, laid: Laid, shown: bool, busy: bool, copied: tuple[int, str, int, int] | None
+        self,
+        entry: Entry,
+        laid: Laid,
+        near: Iterable[Placed],
+        shown: bool,
+        busy: bool,
+        copied: tuple[int, str, int, int] | None,
     ) -> Iterator[Wanted]:
-        """A message's buttons, in reading order and in its coordinates.
+        """A message's buttons, in reading order and in its coordinates; of its code that of the blocks ``near``.
 
         ``shown``: the quiet ones are drawn, too. ``busy``: an answer is being made, so that none can be asked for.
         ``copied``: the button that has just copied something says so.
         """
         if laid.fold is not None:
             yield self._fold(entry, laid.fold)
-        for placed in laid.placed:
+        for placed in near:
             if placed.block.kind is BlockKind.CODE and placed.block.code:
                 yield self._copy_code(entry, placed, copied)
         if laid.footer is None or entry.streaming:
@@ -67,11 +77,12 @@ class Chrome:
         key = (entry.node.id, "code", placed.section, placed.index)
         done = key == copied
         text = "Copied" if done else "Copy"
-        wish = Wanted(key, QRectF(), "check" if done else "copy", text)
-        width = text_width(self._theme, wish) + 2
+        width = self._copy_width[text]
         place = QRectF(placed.frame.right() - width - 6, placed.frame.y() + (CODE_HEADER - BUTTON) / 2, width, BUTTON)
         what = placed.block.label or placed.block.language
-        return Wanted(key, place, wish.icon, text, name=f"Copy the {what} code" if what else "Copy the code")
+        return Wanted(
+            key, place, "check" if done else "copy", text, name=f"Copy the {what} code" if what else "Copy the code"
+        )
 
     def _actions(
         self, entry: Entry, shown: bool, busy: bool, copied: tuple[int, str, int, int] | None

@@ -21,7 +21,9 @@ class Column:
         self.entries: list[Entry] = []
         self.width = 600.0
         self.typesetter = typesetter
+        self._heights: list[float] = []  # exact or estimated
         self._tops: list[float] = [TOP]
+        self._stale = 0  # tops behind this message are to be computed
         self._index: dict[int, int] = {}
         self._recent: OrderedDict[int, Entry] = OrderedDict()
 
@@ -36,7 +38,8 @@ class Column:
         """Adds a message at the end."""
         self._index[entry.node.id] = len(self.entries)
         self.entries.append(entry)
-        self._measure()
+        self._heights.append(self._height(entry))
+        self._tops.append(self._tops[-1] + self._heights[-1])
 
     def index_of(self, node_id: int) -> int | None:
         """The place of a message; None when it is not shown."""
@@ -94,17 +97,19 @@ class Column:
         assert entry.laid is not None
         return entry.laid
 
-    def lay_out(self, index: int) -> float:
-        """Lays a message out anew; how much higher it is than it was taken for. ``settle`` moves the others."""
+    def lay_out(self, index: int) -> None:
+        """Lays a message out anew; ``settle`` then moves the others."""
         entry = self.entries[index]
-        before = self._tops[index + 1] - self._tops[index]
         self.typesetter.lay_out(entry, self.width)
         self._recent[entry.node.id] = entry
         self._recent.move_to_end(entry.node.id)
         while len(self._recent) > KEPT:
             _, old = self._recent.popitem(last=False)
             old.drop()
-        return (entry.height or 0.0) - before
+        height = self._height(entry)
+        if height != self._heights[index]:
+            self._heights[index] = height
+            self._stale = min(self._stale, index)
 
     def is_exact(self, index: int) -> bool:
         """Whether a message is laid out in the present width."""
@@ -113,9 +118,20 @@ class Column:
 
     def settle(self) -> None:
         """Takes changed heights into account."""
-        self._measure()
+        stale = self._stale
+        if stale < len(self._heights):
+            self._tops[stale:] = accumulate(self._heights[stale:], initial=self._tops[stale])
+        self._stale = len(self._heights)
+
+    def _height(self, entry: Entry) -> float:
+        if entry.height is not None:
+            return entry.height
+        return entry.estimate(self.width, self.typesetter.theme.type.reading)
 
     def _measure(self) -> None:
-        pixels = self.typesetter.theme.type.reading
-        heights = (e.height if e.height is not None else e.estimate(self.width, pixels) for e in self.entries)
-        self._tops = list(accumulate(heights, initial=float(TOP)))
+        self._heights = [self._height(entry) for entry in self.entries]
+        self._tops = [float(TOP)]
+        self._stale = 0
+        self.settle()
+        if not self._heights:
+            self._tops = [float(TOP)]

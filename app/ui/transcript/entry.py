@@ -167,7 +167,7 @@ class Entry:
 
     def estimate(self, width: float, pixels: float) -> float:
         """A height to go by until it is laid out."""
-        text = self.text(Section.ANSWER) + self.text(Section.COMMENTARY)
+        answer, commentary = self._texts[Section.ANSWER], self._texts[Section.COMMENTARY]
         per_line = max(12.0, width / (pixels * 0.52))
-        lines = text.count("\n") + len(text) / per_line + 1
-        return 60 + lines * pixels * 1.55 + (36 if self.foldable else 0)
+        lines = answer.count("\n") + (len(answer) + len(commentary)) / per_line + 1
+        return 60 + lines * pixels * 1.55 + (36 if self._texts[Section.REASONING] else 0)

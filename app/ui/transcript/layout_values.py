@@ -1,5 +1,6 @@
 """What a layout consists of. Coordinates are logical pixels from the message's top left corner."""
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QPointF, QRectF
@@ -24,6 +25,7 @@ class Placed:
     inner: QRectF
     natural: float = 0.0
     scroll: float = 0.0
+    colourless: bool = False  # its last text is still to be coloured
     coloured_for: int = -1  # the number of characters that are coloured
     coloured_s: float = 0.0  # what that cost
     coloured_at: float = 0.0
@@ -60,6 +62,19 @@ class Laid:
     mark: QRectF | None = None
     footer: QRectF | None = None
     thread: QRectF | None = None  # the line beside opened reasoning
+
+    def between(self, top: float, bottom: float) -> list[Placed]:
+        """The blocks that are seen between two heights."""
+        first = bisect_left(self.placed, top, key=lambda placed: placed.frame.bottom())
+        last = bisect_right(self.placed, bottom, lo=first, key=lambda placed: placed.frame.top())
+        return self.placed[first:last]
+
+    def by_section(self) -> dict[int, list[Placed]]:
+        """The placed blocks of each section."""
+        result: dict[int, list[Placed]] = {}
+        for placed in self.placed:
+            result.setdefault(placed.section, []).append(placed)
+        return result
 
     def by_key(self) -> dict[tuple[int, int], Placed]:
         """The placed blocks by section and index."""

@@ -25,6 +25,7 @@ from app.ui.transcript.layout_values import Placed
 from app.ui.transcript.selection import Selection
 from app.ui.transcript.typesetter import CODE_HEADER, CODE_PADDING, indent_of
 
+REACH = 4  # what is drawn of a block outside its frame
 BAR = 4  # height of a code block's scroll bar
 
 
@@ -63,9 +64,8 @@ class Painter:
             painter.drawRoundedRect(laid.bubble, radius, radius)
         if laid.thread is not None:
             painter.fillRect(laid.thread, self._theme.colour("border"))
-        for placed in laid.placed:
-            if placed.frame.bottom() >= dirty.top() and placed.frame.top() <= dirty.bottom():
-                self._block(painter, placed, index, dirty, selection)
+        for placed in laid.between(dirty.top() - REACH, dirty.bottom() + REACH):
+            self._block(painter, placed, index, dirty, selection)
         if laid.status is not None:
             self._status(painter, laid.status, reading)
         if laid.mark is not None:

@@ -41,6 +41,7 @@ class Typesetter:
         self.parser = parser
         self.layouts = 0
         self.documents = 0
+        self._width = 0.0  # of the column that is being laid out
         self._text = DocumentBuilder(TextStyle(theme, reading))
         self._quiet = DocumentBuilder(TextStyle(theme, reading * 0.93, "muted"))
         self._highlighter = Highlighter(theme)
@@ -48,7 +49,8 @@ class Typesetter:
     def lay_out(self, entry: Entry, width: float) -> Laid:
         """Places everything of a message in a column of this width. Documents of unchanged blocks are kept."""
         self.layouts += 1
-        old = entry.laid.by_key() if entry.laid is not None else {}
+        self._width = width
+        old = entry.laid.by_section() if entry.laid is not None else {}
         laid = Laid()
         place = self._bubble if entry.role is Role.USER else self._answer
         y = place(entry, width, laid, old)
@@ -61,7 +63,7 @@ class Typesetter:
         entry.laid, entry.height, entry.laid_width = laid, laid.height, width
         return laid
 
-    def _bubble(self, entry: Entry, width: float, laid: Laid, old: dict[tuple[int, int], Placed]) -> float:
+    def _bubble(self, entry: Entry, width: float, laid: Laid, old: dict[int, list[Placed]]) -> float:
         room = width * BUBBLE_SHARE - 2 * BUBBLE_PADDING_X
         bottom = self._blocks(entry, Section.ANSWER, 0, BUBBLE_PADDING_Y + 2, room, laid, old)
         if any(placed.block.kind is not BlockKind.PARAGRAPH for placed in laid.placed):
@@ -80,7 +82,7 @@ class Typesetter:
         laid.bubble = QRectF(left - BUBBLE_PADDING_X, 0, inner + 2 * BUBBLE_PADDING_X, height)
         return height + 2
 
-    def _answer(self, entry: Entry, width: float, laid: Laid, old: dict[tuple[int, int], Placed]) -> float:
+    def _answer(self, entry: Entry, width: float, laid: Laid, old: dict[int, list[Placed]]) -> float:
         y = 0.0
         if entry.foldable:
             laid.fold = QRectF(0, y, width, FOLD_HEIGHT)
@@ -111,19 +113,23 @@ class Typesetter:
         top: float,
         width: float,
         laid: Laid,
-        old: dict[tuple[int, int], Placed],
+        old: dict[int, list[Placed]],
     ) -> float:
         """Places a section's blocks one under another; the bottom of the last."""
         quiet = section in (Section.REASONING, Section.COMMENTARY)
-        previous: Block | None = None
-        y = top
-        for index, block in enumerate(entry.blocks(section, self.parser)):
+        before = old.get(section, [])
+        blocks = entry.blocks(section, self.parser)
+        kept = self._kept(entry, before, blocks, top)
+        laid.placed += before[:kept]
+        previous = blocks[kept - 1] if kept else None
+        y = before[kept - 1].frame.bottom() if kept else top
+        for index, block in enumerate(blocks[kept:], kept):
             y += gap(previous, block)
             indent = sum(indent_of(nest) for nest in block.nest)
             placed = self._place(
                 block,
                 (section, index),
-                old.get((section, index)),
+                before[index] if index < len(before) else None,
                 left + indent,
                 y,
                 max(40.0, width - indent),
@@ -135,6 +141,15 @@ class Typesetter:
             y = placed.frame.bottom()
             previous = block
         return y
+
+    def _kept(self, entry: Entry, before: list[Placed], blocks: tuple[Block, ...], top: float) -> int:
+        """How many of the section's first blocks stand where they stood: of a growing answer nearly all."""
+        same_place = before and before[0].frame.y() == top and entry.laid_width == self._width
+        if not same_place or entry.role is Role.USER:  # a bubble's blocks are moved after they are placed
+            return 0
+        pairs = zip(before, blocks, strict=False)
+        changed = (i for i, (old, block) in enumerate(pairs) if old.block is not block or old.colourless)
+        return next(changed, min(len(before), len(blocks)))
 
     def _place(
         self,
@@ -210,7 +225,8 @@ class Typesetter:
         now = time.perf_counter()
         if placed.coloured_for == text:
             return
-        if growing and now - placed.coloured_at < placed.coloured_s / COLOURING_SHARE:
+        placed.colourless = growing and now - placed.coloured_at < placed.coloured_s / COLOURING_SHARE
+        if placed.colourless:
             return
         self._highlighter.colour(placed.document, placed.block.language)
         placed.coloured_for = text

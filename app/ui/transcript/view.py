@@ -244,9 +244,8 @@ class TranscriptView(QAbstractScrollArea):
         for index in self.column.between(top, top + height):
             laid = self.column.entries[index].laid
             origin = QPointF(self._left(), self.column.top(index) - top)
-            for placed in laid.placed if laid is not None else ():
-                if origin.y() + placed.frame.bottom() >= 0 and origin.y() + placed.frame.top() <= height:
-                    yield index, placed, origin
+            for placed in laid.between(-origin.y(), height - origin.y()) if laid is not None else ():
+                yield index, placed, origin
 
     def _scrolled(self) -> float:
         return self.verticalScrollBar().value()
@@ -415,15 +414,16 @@ class TranscriptView(QAbstractScrollArea):
         self._buttons.place(self._wanted(), self.theme)
 
     def _wanted(self) -> Iterator[Wanted]:
-        top = self._scrolled()
-        seen = self.column.between(top, top + self.viewport().height())
+        top, height = self._scrolled(), self.viewport().height()
+        seen = self.column.between(top, top + height)
         busy = self.busy
         for index in range(max(0, seen.start - 1), min(len(self.column.entries), seen.stop + 1)):
             entry = self.column.entries[index]
             if entry.laid is None or not self.column.is_exact(index):
                 continue
             shown = entry.role is not Role.USER or index == self._hovered
-            for wanted in self._chrome.wanted(entry, entry.laid, shown, busy, self._copied):
+            near = entry.laid.between(top - self.column.top(index) - height, top - self.column.top(index) + 2 * height)
+            for wanted in self._chrome.wanted(entry, entry.laid, near, shown, busy, self._copied):
                 wanted.place.translate(self._left(), self.column.top(index) - top)
                 yield wanted
 
