@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPointF, Qt, QTimer
-from PySide6.QtGui import QMouseEvent, QTextCursor
+from PySide6.QtGui import QMouseEvent, QTextCursor, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from app.ui.transcript.blocks import BlockKind
@@ -96,6 +96,24 @@ class Pointer(QObject):
         moved = (event.position() - pressed).manhattanLength() >= QApplication.startDragDistance()
         if not moved and (link := self.link_at(event.position())):
             self._view.link_activated.emit(link)
+
+    def wheel(self, event: QWheelEvent) -> bool:
+        """Scrolls wide code or a table to the side; False when the wheel means something else."""
+        step = event.pixelDelta().x() or event.angleDelta().x() / 2
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not step:
+            step = event.angleDelta().y() / 2
+        elif abs(event.angleDelta().x()) < abs(event.angleDelta().y()):
+            return False
+        if not step:
+            return False
+        for index, placed, origin in self._view.visible_blocks():
+            if placed.overflow and placed.frame.contains(event.position() - origin):
+                placed.scroll = max(0.0, min(placed.overflow, placed.scroll - step))
+                self._view.column.entries[index].scrolls[placed.key] = placed.scroll
+                self._view.viewport().update(placed.frame.translated(origin).toAlignedRect())
+                event.accept()
+                return True
+        return False
 
     def hit(self, point: QPointF) -> tuple[Position, Placed] | None:
         """The position nearest to a point of the viewport; None where there is no message."""

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
-    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -16,19 +15,19 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from app.domain.conversation import Role
 from app.domain.tree import MessageNode
-from app.ui import icons
 from app.ui.theme import Theme
 from app.ui.transcript import accessibility
-from app.ui.transcript.buttons import ActionButton, ButtonPool, Key, Wanted
-from app.ui.transcript.chrome import Chrome
+from app.ui.transcript.actions import MessageActions
+from app.ui.transcript.buttons import ActionButton
 from app.ui.transcript.column import Column
 from app.ui.transcript.entry import Entry, Section
 from app.ui.transcript.layout_values import Placed
 from app.ui.transcript.markdown import make_parser
+from app.ui.transcript.newtext import NewTextButton
 from app.ui.transcript.pace import Pace
 from app.ui.transcript.painting import Painter, Reading
 from app.ui.transcript.pointer import Pointer
@@ -43,8 +42,6 @@ MARGIN = 24
 NARROW = 560
 NEAR = 6  # messages laid out ahead, each way, when nothing else is to do
 AT_END = 4  # pixels from the end that still count as being there
-COPIED_MS = 1500
-GROWN = {"reasoning": Section.REASONING, "commentary": Section.COMMENTARY, "answer": Section.ANSWER}
 
 
 class TranscriptView(QAbstractScrollArea):
@@ -69,12 +66,9 @@ class TranscriptView(QAbstractScrollArea):
         """Whether the reasoning of messages that are shown from now on is open at first."""
         self.column = Column(Typesetter(theme, make_parser()))
         self._painter = Painter(theme)
-        self._chrome = Chrome(theme)
         self._reading = Reading()
         self._following = True
         self._adjusting = False
-        self._hovered: int | None = None
-        self._copied: Key | None = None
         self._grown: dict[int, Entry] = {}
         self._interface: accessibility.TranscriptInterface | None = None
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -84,22 +78,15 @@ class TranscriptView(QAbstractScrollArea):
         self.verticalScrollBar().setSingleStep(48)
         self.viewport().setMouseTracking(True)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self._buttons = ButtonPool(self.viewport(), self._pressed, self.setFocus, self._show_button)
         self._pointer = Pointer(self)
+        self.actions = MessageActions(self)
         self.pace = Pace(self, self._show_growth)
         self._ahead = QTimer(self)
         self._ahead.setInterval(0)
         self._ahead.timeout.connect(self._lay_out_ahead)
-        self._copied_timer = QTimer(self)
-        self._copied_timer.setSingleShot(True)
-        self._copied_timer.setInterval(COPIED_MS)
-        self._copied_timer.timeout.connect(self._forget_copied)
-        self.new_text = QPushButton("New text below", self)
-        self.new_text.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.new_text.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.new_text = NewTextButton(self)
         self.new_text.clicked.connect(self.follow)
-        self.new_text.hide()
-        self._dress()
+        self.new_text.dress(theme)
         app = QApplication.instance()
         if isinstance(app, QApplication):
             accessibility.install(app)
@@ -129,7 +116,7 @@ class TranscriptView(QAbstractScrollArea):
             else:
                 entries.append(self._entry(node, siblings, streaming=node.id == streaming))
         self.selection = None
-        self._hovered = None
+        self.actions.hover(None)
         self.column.set_entries(entries)
         self._following = not same or self._following
         self._settle(place if same else None)
@@ -181,9 +168,9 @@ class TranscriptView(QAbstractScrollArea):
         place = self._anchor()
         self.theme = theme
         self._painter = Painter(theme)
-        self._chrome = Chrome(theme)
+        self.actions.dress(theme)
         self.column.set_typesetter(Typesetter(theme, self.column.typesetter.parser))
-        self._dress()
+        self.new_text.dress(theme)
         self.column.set_width(self._text_width())
         self._settle(place)
         self.viewport().update()
@@ -201,7 +188,7 @@ class TranscriptView(QAbstractScrollArea):
     def copy_selection(self) -> None:
         """Puts the selected text on the clipboard."""
         if self.selection is not None and not self.selection.empty:
-            self._copy(selected_text(self.selection, self.column.laid, len(self.column.entries)))
+            self.actions.copy(selected_text(self.selection, self.column.laid, len(self.column.entries)))
 
     def select_all(self) -> None:
         """Selects every message that is not folded."""
@@ -240,27 +227,31 @@ class TranscriptView(QAbstractScrollArea):
 
     def visible_blocks(self) -> Iterator[tuple[int, Placed, QPointF]]:
         """The blocks on screen: the message's index, the block, and the message's origin in the viewport."""
-        top, height = self._scrolled(), self.viewport().height()
+        top, height = self.scrolled, self.viewport().height()
         for index in self.column.between(top, top + height):
             laid = self.column.entries[index].laid
-            origin = QPointF(self._left(), self.column.top(index) - top)
+            origin = QPointF(self.left, self.column.top(index) - top)
             for placed in laid.between(-origin.y(), height - origin.y()) if laid is not None else ():
                 yield index, placed, origin
 
-    def _scrolled(self) -> float:
+    @property
+    def scrolled(self) -> float:
+        """How far down the conversation the upper edge is."""
         return self.verticalScrollBar().value()
+
+    @property
+    def left(self) -> float:
+        """Where the column of text begins."""
+        return round((self.viewport().width() - self.column.width) / 2)
 
     def _text_width(self) -> float:
         room = self.viewport().width()
         margin = MARGIN if room >= NARROW else 16
         return max(120.0, min(TEXT_WIDTH * max(1.0, self.theme.scale), room - 2 * margin))
 
-    def _left(self) -> float:
-        return round((self.viewport().width() - self.column.width) / 2)
-
     def _anchor(self) -> tuple[int, float] | None:
         """A message on screen whose layout is known, and where on screen it begins."""
-        top = self._scrolled()
+        top = self.scrolled
         seen = self.column.between(top, top + self.viewport().height())
         exact = next((index for index in seen if self.column.is_exact(index)), seen.start if seen else None)
         return None if exact is None else (exact, self.column.top(exact) - top)
@@ -278,7 +269,7 @@ class TranscriptView(QAbstractScrollArea):
                 bar.setValue(bar.maximum())
             elif place is not None and place[0] < len(self.column.entries):
                 bar.setValue(round(self.column.top(place[0]) - place[1]))
-            top = self._scrolled()
+            top = self.scrolled
             missing = [i for i in self.column.between(top, top + height) if not self.column.is_exact(i)]
             for index in missing:
                 self.column.lay_out(index)
@@ -287,14 +278,14 @@ class TranscriptView(QAbstractScrollArea):
             moved = True
             self.column.settle()
         self._adjusting = False
-        self._place_buttons()
+        self.actions.place()
         self._ahead.start()
         self._update_new_text()
         return moved
 
     def _lay_out_ahead(self) -> None:
         """Lays out one message near the screen; called again and again while there is nothing else to do."""
-        top = self._scrolled()
+        top = self.scrolled
         seen = self.column.between(top, top + self.viewport().height())
         count = len(self.column.entries)
         near = [i for step in range(1, NEAR + 1) for i in (seen.stop - 1 + step, seen.start - step)]
@@ -356,21 +347,16 @@ class TranscriptView(QAbstractScrollArea):
         self.column.settle()
         self._settle(place)
         self._update_new_text(grown=True)
-        top = int(dirty - self._scrolled()) - 6
+        top = int(dirty - self.scrolled) - 6
         self.viewport().update(QRect(0, top, self.viewport().width(), max(0, self.viewport().height() - top)))
 
     def _update_new_text(self, grown: bool = False) -> None:
         """The button that leads to the end; only where text has come that the reader has not seen."""
         if self._following:
-            if self.new_text.hasFocus():
-                self.setFocus()
-            self.new_text.hide()
+            self.new_text.leave(self)
         elif grown:
             self.new_text.show()
-        size = self.new_text.sizeHint()
-        area = self.viewport().geometry()
-        x = area.x() + (area.width() - size.width()) // 2
-        self.new_text.setGeometry(QRect(QPoint(x, area.bottom() - size.height() - 14), size))
+        self.new_text.place(self.viewport().geometry())
 
     # ---- drawing
 
@@ -379,16 +365,16 @@ class TranscriptView(QAbstractScrollArea):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         dirty = QRectF(event.rect())
         painter.fillRect(event.rect(), self.theme.colour("page"))
-        top = self._scrolled()
+        top = self.scrolled
         for index in self.column.between(top + dirty.top(), top + dirty.bottom()):
             entry = self.column.entries[index]
             if entry.laid is None:
                 continue
-            origin = QPointF(self._left(), self.column.top(index) - top)
+            origin = QPointF(self.left, self.column.top(index) - top)
             painter.save()
             painter.translate(origin)
             self._painter.paint(painter, entry, index, dirty.translated(-origin), self.selection, self._reading)
-            receipt = self._chrome.receipt(entry, entry.laid)
+            receipt = self.actions.chrome.receipt(entry, entry.laid)
             if receipt is not None:
                 self._painter.receipt(painter, *receipt)
             painter.restore()
@@ -397,70 +383,17 @@ class TranscriptView(QAbstractScrollArea):
             painter.drawRoundedRect(QRectF(self.viewport().rect()).adjusted(2, 2, -2, -2), 6, 6)
         painter.end()
 
-    def _dress(self) -> None:
-        c = self.theme.colours
-        self.new_text.setIcon(icons.icon("arrow-down", c.text, 16))
-        self.new_text.setIconSize(QSize(16, 16))
-        self.new_text.setStyleSheet(
-            f"QPushButton {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.control_border};"
-            f" border-radius: 16px; padding: 5px 14px 5px 10px; font-size: {round(self.theme.type.interface)}px; }}"
-            f"QPushButton:hover {{ background: {c.hover}; }}"
-            f"QPushButton:focus {{ border: 2px solid {c.focus}; }}"
-        )
-
     # ---- buttons
-
-    def _place_buttons(self) -> None:
-        self._buttons.place(self._wanted(), self.theme)
-
-    def _wanted(self) -> Iterator[Wanted]:
-        top, height = self._scrolled(), self.viewport().height()
-        seen = self.column.between(top, top + height)
-        busy = self.busy
-        for index in range(max(0, seen.start - 1), min(len(self.column.entries), seen.stop + 1)):
-            entry = self.column.entries[index]
-            if entry.laid is None or not self.column.is_exact(index):
-                continue
-            shown = entry.role is not Role.USER or index == self._hovered
-            near = entry.laid.between(top - self.column.top(index) - height, top - self.column.top(index) + 2 * height)
-            for wanted in self._chrome.wanted(entry, entry.laid, near, shown, busy, self._copied):
-                wanted.place.translate(self._left(), self.column.top(index) - top)
-                yield wanted
 
     def button(self, node_id: int, action: str, section: int = 0, index: int = 0) -> ActionButton | None:
         """A message's button when it is near the screen: "fold", "copy", "code", "regenerate", "edit", ..."""
-        return self._buttons.button((node_id, action, section, index))
+        return self.actions.buttons.button((node_id, action, section, index))
 
-    def _pressed(self, key: Key) -> None:
-        node_id, action, section, number = key
-        index = self.column.index_of(node_id)
-        if index is None:
-            return
-        entry = self.column.entries[index]
-        match action:
-            case "fold":
-                self._fold(index)
-            case "code":
-                placed = self.column.laid(index).by_key().get((section, number))
-                if placed is not None:
-                    self._copy(placed.block.code, key)
-            case "copy":
-                self._copy(entry.text(Section.ANSWER) or entry.text(Section.COMMENTARY), key)
-            case "regenerate":
-                self.regenerate_requested.emit(node_id)
-            case "edit":
-                self.edit_requested.emit(node_id)
-            case "previous" | "next":
-                step = -1 if action == "previous" else 1
-                self.version_requested.emit(entry.versions[entry.versions.index(node_id) + step])
-            case _:
-                pass
-
-    def _fold(self, index: int) -> None:
+    def fold(self, index: int) -> None:
+        """Opens or closes what a message folds; its title stays where it is, what follows moves."""
         entry = self.column.entries[index]
         entry.open = not entry.open
-        # The title stays under the mouse; what follows it moves.
-        place = (index, self.column.top(index) - self._scrolled())
+        place = (index, self.column.top(index) - self.scrolled)
         self._following = False
         self.selection = None
         self.column.lay_out(index)
@@ -470,26 +403,6 @@ class TranscriptView(QAbstractScrollArea):
         self._following = bar.value() >= bar.maximum() - AT_END
         self._update_new_text()
         self.viewport().update()
-
-    def _copy(self, text: str, key: Key | None = None) -> None:
-        QGuiApplication.clipboard().setText(text)
-        self._copied = key
-        self._copied_timer.start()
-        self._place_buttons()
-        self.copy_requested.emit(text)
-
-    def _forget_copied(self) -> None:
-        self._copied = None
-        self._place_buttons()
-
-    def _show_button(self, button: ActionButton) -> None:
-        """Scrolls to a button that the focus has come to."""
-        height = self.viewport().height()
-        bar = self.verticalScrollBar()
-        if button.y() < 0:
-            bar.setValue(bar.value() + button.y() - 40)
-        elif button.geometry().bottom() > height:
-            bar.setValue(bar.value() + button.geometry().bottom() - height + 40)
 
     # ---- keys and mouse
 
@@ -541,47 +454,20 @@ class TranscriptView(QAbstractScrollArea):
 
     def _update_hover(self, point: QPoint) -> None:
         inside = self.viewport().rect().contains(point)
-        over = self.column.at(self._scrolled() + point.y()) if inside else None
-        if over != self._hovered:
-            self._hovered = over
-            self._place_buttons()
+        self.actions.hover(self.column.at(self.scrolled + point.y()) if inside else None)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        step = event.pixelDelta().x() or event.angleDelta().x() / 2
-        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not step:
-            step = event.angleDelta().y() / 2
-        if not step or (abs(event.angleDelta().x()) < abs(event.angleDelta().y()) and step == event.pixelDelta().x()):
+        if not self._pointer.wheel(event):
             super().wheelEvent(event)
-            return
-        for index, placed, origin in self.visible_blocks():
-            if placed.overflow and placed.frame.contains(event.position() - origin):
-                placed.scroll = max(0.0, min(placed.overflow, placed.scroll - step))
-                self.column.entries[index].scrolls[placed.key] = placed.scroll
-                self.viewport().update(placed.frame.translated(origin).toAlignedRect())
-                event.accept()
-                return
-        super().wheelEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu = self.context_menu(self.viewport().mapFrom(self, event.pos()))
+        menu = self.actions.menu(self.viewport().mapFrom(self, event.pos()))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(event.globalPos())
 
-    def context_menu(self, point: QPoint) -> QMenu:
-        """The menu for a point of the viewport."""
-        menu = QMenu(self)
-        copy = menu.addAction("Copy", self.copy_selection)
-        copy.setEnabled(self.selection is not None and not self.selection.empty)
-        link = self._pointer.link_at(QPointF(point))
-        if link:
-            menu.addAction("Copy link address", lambda: self._copy(link))
-        index = self.column.at(self._scrolled() + point.y())
-        if index is not None:
-            text = self.column.entries[index].text(Section.ANSWER)
-            menu.addAction("Copy message", lambda: self._copy(text))
-        menu.addSeparator()
-        menu.addAction("Select all", self.select_all)
-        return menu
+    def link_at(self, point: QPointF) -> str:
+        """The address of the link under a point of the viewport; "" when there is none."""
+        return self._pointer.link_at(point)
 
     # ---- accessibility
 
