@@ -35,8 +35,8 @@ def run_and_kill(folder: Path, round_: int, chance: random.Random) -> list[tuple
     return [(kind, int(rest[0]), int(rest[-1])) for kind, *rest in words]
 
 
-def kill_and_check(folder: Path, kills: int) -> None:
-    chance = random.Random(kills)
+def kill_and_check(folder: Path, kills: int, seed: int) -> None:
+    chance = random.Random(seed)
     saved: dict[int, tuple[int, int, int]] = {}
     messages = 0
     for round_ in range(kills):
@@ -74,9 +74,10 @@ def kill_and_check(folder: Path, kills: int) -> None:
 
 
 def test_twenty_kills(tmp_path: Path) -> None:
-    kill_and_check(tmp_path, 20)
+    kill_and_check(tmp_path, 20, seed=0)
 
 
 @pytest.mark.long
-def test_two_hundred_kills(tmp_path: Path) -> None:
-    kill_and_check(tmp_path, 200)
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_two_hundred_kills(tmp_path: Path, seed: int) -> None:
+    kill_and_check(tmp_path, 40, seed)
