@@ -41,6 +41,7 @@ from app.ui.theme import Theme
 
 SIZE = (1120, 780)
 SMALLEST = (480, 400)
+TOAST_WIDTH = 420  # pixels at 100%
 
 # Problems that another model, or another file, would solve.
 MODEL_TROUBLE = frozenset(
@@ -76,6 +77,7 @@ class MainWindow(QMainWindow):
 
         self.rail = Rail(theme)
         self.message_bar = MessageBar(theme)
+        self.toast = MessageBar(theme, self)
         self.chat_pane = ChatPane(chat, models, settings, theme)
         self.status = StatusLine(theme)
         # The other panes are made when they are first shown: half of the time to the first picture was theirs.
@@ -101,7 +103,6 @@ class MainWindow(QMainWindow):
         chat.conversations_changed.connect(self._show_title)
         self._follower.changed.connect(self._set_theme)
 
-        self._set_margins(theme)
         self.setMinimumSize(*SMALLEST)
         self.chat_pane.set_list_wanted(settings.settings.get(CHAT_LIST_SHOWN))
         self._take_place(settings.settings.get(WINDOW_PLACE))
@@ -188,16 +189,9 @@ class MainWindow(QMainWindow):
     # ---- Layout ----
 
     def _arrange(self) -> None:
-        self._bar_space = QWidget()
-        self._bar_space.setProperty("kind", "page")
-        self._bar_space.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._bar_row = QVBoxLayout(self._bar_space)
-        self._bar_row.addWidget(self.message_bar)
-        self.message_bar.shown_changed.connect(self._bar_space.setVisible)
-        self._bar_space.hide()
         content = QVBoxLayout()
         content.setSpacing(0)
-        content.addWidget(self._bar_space)
+        content.addWidget(self.message_bar)
         content.addWidget(self.stack, 1)
         row = QHBoxLayout()
         row.setSpacing(0)
@@ -212,13 +206,20 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
 
     def _set_theme(self, theme: Theme) -> None:
-        for part in (self.rail, self.message_bar, self.status, self.drop_zone, *self._panes.values()):
+        for part in (self.rail, self.message_bar, self.toast, self.status, self.drop_zone, *self._panes.values()):
             part.set_theme(theme)
-        self._set_margins(theme)
+        self._place_toast()
 
-    def _set_margins(self, theme: Theme) -> None:
-        px = scaled(theme)
-        self._bar_row.setContentsMargins(px(12), px(10), px(12), px(2))
+    def _place_toast(self) -> None:
+        """Above the message box, in the middle of the chat."""
+        px = scaled(self.theme)
+        below = self.chat_pane.stack
+        self.toast.setFixedWidth(min(px(TOAST_WIDTH), below.width() - px(24)))
+        self.toast.adjustSize()
+        middle = below.mapTo(self, below.rect().bottomLeft()).x() + below.width() // 2
+        bottom = below.mapTo(self, below.rect().bottomLeft()).y()
+        self.toast.move(middle - self.toast.width() // 2, bottom - self.toast.height() - px(12))
+        self.toast.raise_()
 
     def _take_place(self, kept: str) -> None:
         place = WindowPlace.parse(kept)
@@ -278,7 +279,7 @@ class MainWindow(QMainWindow):
             self.message_bar.show_error(error)
 
     def _offer_undo(self, info: ConversationInfo) -> None:
-        self.message_bar.show_notice(
+        self.toast.show_notice(
             Notice(
                 self.tr("“{title}” is deleted.").format(title=shown_title(info)),
                 problem=False,
@@ -287,6 +288,7 @@ class MainWindow(QMainWindow):
                 stays=False,
             )
         )
+        self._place_toast()
 
     def _open_link(self, address: str) -> None:
         open_link(self.theme, address, self)
@@ -295,6 +297,7 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._place_toast()
         self.drop_zone.setGeometry(self.rect().adjusted(12, 12, -12, -12))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

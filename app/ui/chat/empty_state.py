@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.ui.icons import icon, program_icon
 from app.ui.shell.style import scaled
@@ -12,6 +22,7 @@ from app.ui.theme import Theme
 
 COLUMN = 640  # pixels at 100%
 TWO_COLUMNS_FROM = 520
+HINT_FROM = 560
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ class EmptyState(QScrollArea):
         px = scaled(theme)
         self._mark.setPixmap(program_icon().pixmap(QSize(px(60), px(60)), self.devicePixelRatioF()))
         self._column.setMaximumWidth(px(COLUMN))
-        self._around.setContentsMargins(px(16), 0, px(16), 0)
+        self._around.setContentsMargins(px(14), 0, px(14), 0)
         self._rows.setContentsMargins(0, px(16), 0, px(16))
         self._rows.setSpacing(px(6))
         self._mark.setContentsMargins(0, 0, 0, px(10))
@@ -141,22 +152,29 @@ class EmptyState(QScrollArea):
         columns = 2 if self.width() >= scaled(self._theme)(TWO_COLUMNS_FROM) else 1
         for number, card in enumerate(self.cards):
             self._grid.addWidget(card, number // columns, number % columns)
+        wide = self.width() >= scaled(self._theme)(HINT_FROM)
+        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        self._hint_row.setDirection(direction)
+        self._info.setVisible(wide)
         self._grid.setColumnStretch(0, 1)
         self._grid.setColumnStretch(1, 1 if columns == 2 else 0)
 
     def _make_hint(self) -> QWidget:
         hint = QWidget()
-        self._hint_row = QHBoxLayout(hint)
+        self._hint_row = QBoxLayout(QBoxLayout.Direction.LeftToRight, hint)
         self._info = QLabel()
         words = QLabel(self.tr("You are talking to the small built-in guide."))
         words.setProperty("kind", "muted")
+        words.setWordWrap(True)
+        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        words.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.models_link = QPushButton(self.tr("Add gpt-oss-20b for real answers"))
         self.models_link.setObjectName("link")
         self.models_link.setCursor(Qt.CursorShape.PointingHandCursor)
         self.models_link.clicked.connect(self.models_requested)
         self._hint_row.addStretch(1)
         for part in (self._info, words, self.models_link):
-            self._hint_row.addWidget(part)
+            self._hint_row.addWidget(part, 0, Qt.AlignmentFlag.AlignCenter)
         self._hint_row.addStretch(1)
         return hint
 

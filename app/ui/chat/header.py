@@ -1,6 +1,6 @@
 """The line above the transcript: title, and which model answers."""
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
@@ -8,7 +8,7 @@ from app.hub.library import InstalledModel
 from app.ui.icons import icon
 from app.ui.shell.elided_label import ElidedLabel
 from app.ui.shell.menu_button import MenuButton
-from app.ui.shell.style import scaled
+from app.ui.shell.style import restyle, scaled
 from app.ui.theme import Theme
 
 
@@ -17,7 +17,6 @@ class ChatHeader(QWidget):
 
     list_requested = Signal()
     new_requested = Signal()
-    rename_requested = Signal()
     model_chosen = Signal(str)
     add_file_requested = Signal()
     models_requested = Signal()
@@ -25,6 +24,7 @@ class ChatHeader(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("header")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.list_button = self._button(self.tr("Show the chat list"), self.tr("Show the chat list (Ctrl+B)"))
         self.list_button.clicked.connect(self.list_requested)
         self.new_button = self._button(self.tr("New chat"), self.tr("New chat (Ctrl+N)"))
@@ -49,6 +49,10 @@ class ChatHeader(QWidget):
         """While the chat list is away its buttons are here."""
         self.list_button.setVisible(not shown)
         self.new_button.setVisible(not shown)
+
+    def set_scrolled(self, scrolled: bool) -> None:
+        """Draw a line where text disappears below the header."""
+        restyle(self, "scrolled", scrolled)
 
     def set_models(self, models: tuple[InstalledModel, ...], current: InstalledModel) -> None:
         """Fill the menu; ``current`` is checked."""

@@ -260,6 +260,12 @@ class ChatPane(QWidget):
         self.transcript.edit_requested.connect(self._edit)
         self.transcript.version_requested.connect(chat.select_version)
         self.transcript.link_activated.connect(self.link_activated)
+        self.transcript.verticalScrollBar().valueChanged.connect(lambda _: self._draw_edge())
+        self.stack.currentChanged.connect(lambda _: self._draw_edge())
+
+    def _draw_edge(self) -> None:
+        shown = self.stack.currentWidget() is self.transcript
+        self.header.set_scrolled(shown and self.transcript.verticalScrollBar().value() > 0)
 
     def new_chat(self) -> None:
         """Ctrl+N."""

@@ -6,7 +6,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QListWidget,
     QPushButton,
     QScrollArea,
@@ -18,9 +17,9 @@ from app.domain.errors import UserError
 from app.domain.setting import Group
 from app.domain.settings import in_group, setting_of
 from app.services.settings_service import SettingsService
-from app.ui.icons import icon
 from app.ui.settings.editors import in_words
 from app.ui.settings.row import SettingRow
+from app.ui.settings.search_field import SearchField
 from app.ui.shell.style import scaled
 from app.ui.theme import Theme
 
@@ -89,13 +88,9 @@ class SettingsPane(QWidget):
         self._settings = settings
         self._theme = theme
         self._going = False
-        self.search = QLineEdit()
+        self.search = SearchField(theme)
         self.search.setPlaceholderText(self.tr("Search settings"))
         self.search.setAccessibleName(self.tr("Search settings"))
-        self.search.setClearButtonEnabled(True)
-        self._search_icon = self.search.addAction(
-            icon("search", theme.colours.muted), QLineEdit.ActionPosition.LeadingPosition
-        )
         self.groups = QListWidget()
         self.groups.setObjectName("groupList")
         self.groups.setAccessibleName(self.tr("Groups of settings"))
@@ -131,7 +126,7 @@ class SettingsPane(QWidget):
         self._column.setMaximumWidth(px(COLUMN))
         self._page_rows.setContentsMargins(px(20), px(28), px(20), px(28))
         self._page_rows.setSpacing(px(26))
-        self._search_icon.setIcon(icon("search", theme.colours.muted))
+        self.search.set_theme(theme)
         for section in self.sections:
             section.set_theme(theme)
         self._place()

@@ -20,7 +20,8 @@ SHEET = Template("""
 #renameField { padding: 0 ${r8}px; min-height: 0; }
 #newChatButton { text-align: left; padding: ${r4}px ${r8}px; font-weight: 600; }
 #newChatButton:focus { padding: ${r3}px ${r7}px; }
-#header { background: $page; border-bottom: 1px solid transparent; }
+#header { background: $page; border-bottom: 1px solid $page; }
+#header[scrolled="true"] { border-bottom: 1px solid $border; }
 #headerTitle { font-weight: 600; }
 #modelButton { font-weight: 600; padding: 0; }
 
@@ -34,15 +35,18 @@ SHEET = Template("""
 #sendButton { background: $accent; border-radius: ${send}px; padding: 0; border: 2px solid transparent; }
 #sendButton:hover { background: $accent_hover; }
 #sendButton:focus { border-color: $text; }
-#sendButton:disabled { background: $hover; }
+#sendButton:disabled { background: $send_off; }
 #editBanner { background: $accent_soft; border-radius: ${r10}px; }
 
-#messageBar[tone="problem"] { background: $warning_soft; border: none; border-radius: ${r10}px; }
-#messageBar[tone="note"] { background: $text; border: none; border-radius: ${r10}px; }
+#messageBar[tone="problem"] { background: $warning_soft; border: none; border-bottom: 1px solid $border; }
+#messageBar[tone="note"] { background: $text; border: none; border-radius: ${r12}px; }
 #messageBar[tone="note"] QLabel { color: $page; }
 #messageBar[tone="note"] QToolButton { color: $page; }
 #messageBar[tone="note"] QToolButton:hover { background: $note_hover; }
-#barAction { font-weight: 600; padding: ${r4}px ${r10}px; }
+#messageBar[tone="note"] QToolButton:focus { border-color: $page; }
+#barAction { font-weight: 600; padding: ${r3}px ${r10}px; border: 1px solid $control_border; }
+#barAction:focus { border: 1px solid $focus; }
+#messageBar[tone="note"] #barAction { border: none; color: $note_action; }
 #barRemedy { color: $muted; }
 
 #exampleCard {
@@ -123,6 +127,8 @@ def shell_sheet(theme: Theme) -> str:
         composer_border=c.border if theme.dark else "#d3d8d8",
         rail_mark=c.accent_soft,
         accent_text=c.accent if theme.dark else c.accent_hover,
+        note_action="#7fd8cf" if not theme.dark else "#0a6a64",
+        send_off=c.pressed if theme.dark else c.hover,
         note_hover="#3a4042" if not theme.dark else "#c9cecf",
         segment=c.pressed if theme.dark else c.page,
         drop=c.accent_soft,

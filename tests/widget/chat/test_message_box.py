@@ -44,7 +44,7 @@ Key, Held = Qt.Key, Qt.KeyboardModifier
     ],
 )
 def test_enter_sends_or_makes_a_line(
-    qtbot: QtBot, box: MessageBox, send_with_control: bool, held: Held, sends: bool
+    qtbot: QtBot, box: MessageBox, send_with_control: bool, held: Qt.KeyboardModifier, sends: bool
 ) -> None:
     box.send_with_control = send_with_control
     sent: list[None] = []

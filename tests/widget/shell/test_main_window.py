@@ -21,7 +21,7 @@ from tests.widget.conftest import ANSWER_MS, Program, Start
 LEFT, Key, CTRL = Qt.MouseButton.LeftButton, Qt.Key, Qt.KeyboardModifier.ControlModifier
 
 
-def press(program: Program, key: Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+def press(program: Program, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
     """Press a key where the focus is."""
     program.qtbot.keyClick(program.window.focusWidget() or program.window, key, held)
 
@@ -165,9 +165,10 @@ def test_a_chat_is_deleted_and_brought_back(program: Program) -> None:
     with program.qtbot.waitSignal(program.chat.deleted):
         press(program, Key.Key_Delete)
     assert [info.id for info in program.chat.conversations()] == [first]
-    bar = program.window.message_bar
+    bar = program.window.toast
     assert bar.isVisible()
     assert bar.action_button.text() == "Undo"
+    assert program.window.chat_pane.stack.geometry().bottom() > 0
     with program.qtbot.waitSignals([program.chat.conversations_changed, program.chat.opened]):
         program.qtbot.mouseClick(bar.action_button, LEFT)
     assert {info.id for info in program.chat.conversations()} == {first, second}
@@ -200,7 +201,7 @@ def test_f2_renames_the_shown_chat(program: Program) -> None:
         (Key.Key_1, Pane.CHAT),
     ],
 )
-def test_keys_show_panes(program: Program, key: Key, pane: Pane) -> None:
+def test_keys_show_panes(program: Program, key: Qt.Key, pane: Pane) -> None:
     press(program, key, CTRL)
     assert program.window.shown_pane is pane
     assert program.window.rail.buttons[pane].isChecked()
