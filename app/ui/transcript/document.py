@@ -8,6 +8,7 @@ from PySide6.QtGui import (
     QBrush,
     QColor,
     QFont,
+    QFontMetricsF,
     QImage,
     QTextBlockFormat,
     QTextCharFormat,
@@ -15,6 +16,7 @@ from PySide6.QtGui import (
     QTextDocument,
     QTextFormat,
     QTextFrameFormat,
+    QTextImageFormat,
     QTextLength,
     QTextOption,
     QTextTableCellFormat,
@@ -23,6 +25,7 @@ from PySide6.QtGui import (
 
 from app.ui.theme import Theme
 from app.ui.transcript.blocks import Block, BlockKind, Span, Table
+from app.ui.transcript.formula import Formula, draw, picture
 
 HIDDEN = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 BREAK = "\u2028"
@@ -42,6 +45,9 @@ class SafeDocument(QTextDocument):
         super().__init__()
         self.chips: list[tuple[int, int]] = []
         """Where inline code stands: first and last position. Its ground is drawn by the transcript, rounded."""
+
+        self.formulas: list[tuple[int, str]] = []
+        """Where drawn formulas stand, and their LaTeX with its marks."""
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:
         if kind == QTextDocument.ResourceType.ImageResource.value:
@@ -66,6 +72,7 @@ class TextStyle:
     theme: Theme
     pixels: float
     colour: str = "text"
+    density: float = 1.0  # of the screen, for pictures
 
     @property
     def font(self) -> QFont:
@@ -87,7 +94,12 @@ class DocumentBuilder:
         document.setDocumentMargin(0)
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        drawn = self._drawn(block.code, display=True) if block.kind is BlockKind.MATH else None
         match block.kind:
+            case BlockKind.MATH if drawn is not None:
+                option.setWrapMode(QTextOption.WrapMode.NoWrap)
+                document.setDefaultTextOption(option)
+                self._insert_formula(QTextCursor(document), drawn, block.code, display=True)
             case BlockKind.CODE | BlockKind.MATH:
                 option.setWrapMode(QTextOption.WrapMode.NoWrap)
                 option.setTextDirection(Qt.LayoutDirection.LeftToRight)
@@ -120,12 +132,36 @@ class DocumentBuilder:
     def insert(self, cursor: QTextCursor, spans: tuple[Span, ...], heading: int = 0, bold: bool = False) -> None:
         """Writes spans at the cursor."""
         for span in spans:
+            drawn = self._drawn(span.text, display=False) if span.math else None
+            if drawn is not None:
+                self._insert_formula(cursor, drawn, span.text, display=False)
+                continue
             text = reveal(span.text) if span.code or span.href else span.text
             start = cursor.position()
             cursor.insertText(text.replace("\n", BREAK), self._format(span, heading, bold))
             document = cursor.document()
             if (span.code or span.math) and isinstance(document, SafeDocument):
                 document.chips.append((start, cursor.position()))
+
+    def _drawn(self, latex: str, display: bool) -> Formula | None:
+        size = self._style.pixels * (1.2 if display else 1.1)
+        return draw(latex, display, round(size, 1), getattr(self._style.theme.colours, self._style.colour))
+
+    def _insert_formula(self, cursor: QTextCursor, formula: Formula, latex: str, display: bool) -> None:
+        document = cursor.document()
+        assert isinstance(document, SafeDocument)
+        x_height = 0.0 if display else QFontMetricsF(self._style.font).xHeight()
+        image = picture(formula, self._style.density, x_height)
+        name = f"formula:{len(document.formulas)}"
+        document.addResource(QTextDocument.ResourceType.ImageResource.value, QUrl(name), image)
+        place = QTextImageFormat()
+        place.setName(name)
+        place.setWidth(image.width() / self._style.density)
+        place.setHeight(image.height() / self._style.density)
+        if not display:
+            place.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignMiddle)
+        document.formulas.append((cursor.position(), f"\\[\n{latex}\n\\]" if display else f"\\({latex}\\)"))
+        cursor.insertImage(place)
 
     def _plain(self, font: QFont) -> QTextCharFormat:
         result = QTextCharFormat()

@@ -77,7 +77,7 @@ class Painter:
             case BlockKind.RULE:
                 painter.fillRect(placed.frame, self._theme.colour("border"))
                 return
-            case BlockKind.CODE | BlockKind.MATH:
+            case BlockKind.CODE | BlockKind.MATH if not placed.document.formulas:
                 self._code_frame(painter, placed)
             case _:
                 pass

@@ -1,5 +1,6 @@
 """What is selected across messages, and its text."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -77,6 +78,8 @@ def text_between(placed: Placed, first: int, last: int) -> str:
     cursor.setPosition(first)
     cursor.setPosition(last, QTextCursor.MoveMode.KeepAnchor)
     text = cursor.selectedText()
+    formulas = (latex for position, latex in placed.document.formulas if first <= position < last)
+    text = re.sub("\ufffc", lambda _: next(formulas, ""), text)
     return text.replace("\u2029", "\n").replace("\u2028", "\n").replace("\u00a0", " ")
 
 

@@ -35,15 +35,15 @@ COLOURING_SHARE = 0.04
 class Typesetter:
     """Lays out messages in one theme. ``layouts`` counts the messages laid out, ``documents`` the documents made."""
 
-    def __init__(self, theme: Theme, parser: MarkdownIt) -> None:
+    def __init__(self, theme: Theme, parser: MarkdownIt, density: float = 1.0) -> None:
         reading = theme.type.reading
         self.theme = theme
         self.parser = parser
         self.layouts = 0
         self.documents = 0
         self._width = 0.0  # of the column that is being laid out
-        self._text = DocumentBuilder(TextStyle(theme, reading))
-        self._quiet = DocumentBuilder(TextStyle(theme, reading * 0.93, "muted"))
+        self._text = DocumentBuilder(TextStyle(theme, reading, density=density))
+        self._quiet = DocumentBuilder(TextStyle(theme, reading * 0.93, "muted", density))
         self._highlighter = Highlighter(theme)
 
     def lay_out(self, entry: Entry, width: float) -> Laid:
@@ -200,8 +200,14 @@ class Typesetter:
             case BlockKind.MATH:
                 placed.natural = document.idealWidth()
                 height = document.size().height()
-                placed.inner = QRectF(x + CODE_PADDING, y + 10, width - 2 * CODE_PADDING, height)
-                placed.frame = QRectF(x, y, width, height + 20)
+                if document.formulas:  # drawn: in the middle, without a frame
+                    room = SCROLL_ROOM if placed.natural > width else 0
+                    left = max(0.0, (width - placed.natural) / 2)
+                    placed.inner = QRectF(x + left, y + 4, width - left, height)
+                    placed.frame = QRectF(x, y, width, height + 8 + room)
+                else:
+                    placed.inner = QRectF(x + CODE_PADDING, y + 10, width - 2 * CODE_PADDING, height)
+                    placed.frame = QRectF(x, y, width, height + 20)
             case BlockKind.TABLE:
                 document.setTextWidth(width)
                 placed.natural = document.size().width()

@@ -64,7 +64,7 @@ class TranscriptView(QAbstractScrollArea):
         self.selection: Selection | None = None
         self.open_reasoning = False
         """Whether the reasoning of messages that are shown from now on is open at first."""
-        self.column = Column(Typesetter(theme, make_parser()))
+        self.column = Column(Typesetter(theme, make_parser(), self.devicePixelRatioF()))
         self._painter = Painter(theme)
         self._reading = Reading()
         self._following = True
@@ -169,7 +169,7 @@ class TranscriptView(QAbstractScrollArea):
         self.theme = theme
         self._painter = Painter(theme)
         self.actions.dress(theme)
-        self.column.set_typesetter(Typesetter(theme, self.column.typesetter.parser))
+        self.column.set_typesetter(Typesetter(theme, self.column.typesetter.parser, self.devicePixelRatioF()))
         self.new_text.dress(theme)
         self.column.set_width(self._text_width())
         self._settle(place)
@@ -362,7 +362,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         dirty = QRectF(event.rect())
         painter.fillRect(event.rect(), self.theme.colour("page"))
         top = self.scrolled
@@ -446,6 +446,11 @@ class TranscriptView(QAbstractScrollArea):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._pointer.double(event)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self.set_theme(self.theme)  # formulas are drawn for the screen they are on
+        return super().event(event)
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
