@@ -77,13 +77,15 @@ def pinned_version(pyproject: Mapping[str, Any]) -> str:
 
 
 def build_flags(pyproject: Mapping[str, Any], backend: str, system: str = sys.platform) -> dict[str, str]:
-    """The build's settings: the table that uv reads too, with the backend's own on top.
+    """The build's settings: the table that uv reads too, with the system's and the backend's own on top.
 
-    A table inside a backend's table is named after a `sys.platform` and counts there alone.
+    A table inside a backend's table is named after a `sys.platform`, as those of the systems are, and counts there alone.
     """
     tools = pyproject["tool"]
+    own = tools["alcove"]
     flags = dict(tools["uv"]["config-settings-package"][PACKAGE])
-    backends = tools["alcove"]["llama-backends"]
+    flags.update(own.get("llama-systems", {}).get(system, {}))
+    backends = own["llama-backends"]
     if backend not in backends:
         raise SetUpError(f"There is no backend {backend}; there are {', '.join(backends)}.")
     for key, value in backends[backend].items():

@@ -20,10 +20,11 @@ PYPROJECT: dict[str, Any] = {
     "tool": {
         "uv": {"config-settings-package": {"llama-cpp-python": {"cmake.define.A": "ON", "cmake.define.B": "OFF"}}},
         "alcove": {
+            "llama-systems": {"win32": {"cmake.define.B": "MAYBE"}},
             "llama-backends": {
                 "cpu": {"darwin": {"cmake.define.METAL": "OFF"}},
                 "cuda": {"cmake.define.CUDA": "ON", "cmake.define.B": "ON"},
-            }
+            },
         },
     },
 }
@@ -45,6 +46,8 @@ def test_a_version_that_is_not_pinned_is_refused(requirement: str) -> None:
     [
         ("cpu", "linux", {"cmake.define.A": "ON", "cmake.define.B": "OFF"}),
         ("cpu", "darwin", {"cmake.define.A": "ON", "cmake.define.B": "OFF", "cmake.define.METAL": "OFF"}),
+        ("cpu", "win32", {"cmake.define.A": "ON", "cmake.define.B": "MAYBE"}),
+        ("cuda", "win32", {"cmake.define.A": "ON", "cmake.define.B": "ON", "cmake.define.CUDA": "ON"}),
         ("cuda", "linux", {"cmake.define.A": "ON", "cmake.define.B": "ON", "cmake.define.CUDA": "ON"}),
     ],
 )
