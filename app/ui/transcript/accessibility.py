@@ -1,5 +1,8 @@
 """The transcript for screen readers: a list of messages, each with its text as its name."""
 
+# Qt's own contract allows null where PySide's stubs name an interface.
+# pyright: reportIncompatibleMethodOverride=false
+
 import re
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref

@@ -50,9 +50,10 @@ def draw(latex: str, display: bool, pixels: float, colour: str) -> Formula | Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of importlib.resources, inside ziamath
         import ziamath
-    ziamath.config.svg2 = False  # Qt draws SVG 1.1
+    ziamath.config.svg2 = False  # pyright: ignore[reportPrivateImportUsage] - Qt draws SVG 1.1
     try:
-        drawn = ziamath.Latex(ROW_GAP.sub(r"\\\\ ", latex), size=pixels, inline=not display, color=colour)
+        rows = ROW_GAP.sub(r"\\\\ ", latex)
+        drawn = ziamath.Latex(rows, size=pixels, inline=not display, color=colour)  # pyright: ignore[reportPrivateImportUsage]
         svg = drawn.svg()
     except Exception as error:  # noqa: BLE001 - a parser that is not ours, on any text: whatever it raises, it cannot
         log.debug("a formula cannot be drawn: %r", error)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Token
+from pygments.token import Token, _TokenType
 from pygments.util import ClassNotFound
 from PySide6.QtGui import QColor, QFont, QTextCharFormat, QTextDocument, QTextLayout
 
@@ -47,7 +47,7 @@ def lexer(language: str) -> Lexer | None:
 
 
 @lru_cache(maxsize=512)
-def style_of(token: object) -> str:
+def style_of(token: _TokenType) -> str:
     """The name in ``Syntax`` for a token's type; "" for ordinary text."""
     return next((name for kind, name in STYLES if token in kind), "")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -30,6 +30,7 @@ from app.ui.transcript.markdown import make_parser
 from app.ui.transcript.newtext import NewTextButton
 from app.ui.transcript.pace import Pace
 from app.ui.transcript.painting import Painter, Reading
+from app.ui.transcript.place import Anchor, Place
 from app.ui.transcript.pointer import Pointer
 from app.ui.transcript.selection import Position, Selection, selected_text
 from app.ui.transcript.typesetter import Typesetter
@@ -40,8 +41,6 @@ Versions = Callable[[int], tuple[int, ...]]
 TEXT_WIDTH = 760
 MARGIN = 24
 NARROW = 560
-NEAR = 6  # messages laid out ahead, each way, when nothing else is to do
-AT_END = 4  # pixels from the end that still count as being there
 
 
 class TranscriptView(QAbstractScrollArea):
@@ -67,8 +66,7 @@ class TranscriptView(QAbstractScrollArea):
         self.column = Column(Typesetter(theme, make_parser(), self.devicePixelRatioF()))
         self._painter = Painter(theme)
         self._reading = Reading()
-        self._following = True
-        self._adjusting = False
+        self.place = Place(self)
         self._grown: dict[int, Entry] = {}
         self._interface: accessibility.TranscriptInterface | None = None
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -79,11 +77,8 @@ class TranscriptView(QAbstractScrollArea):
         self.viewport().setMouseTracking(True)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._pointer = Pointer(self)
-        self.actions = MessageActions(self)
+        self.message_actions = MessageActions(self)
         self.pace = Pace(self, self._show_growth)
-        self._ahead = QTimer(self)
-        self._ahead.setInterval(0)
-        self._ahead.timeout.connect(self._lay_out_ahead)
         self.new_text = NewTextButton(self)
         self.new_text.clicked.connect(self.follow)
         self.new_text.dress(theme)
@@ -104,7 +99,7 @@ class TranscriptView(QAbstractScrollArea):
         """
         known = {entry.node.id: entry for entry in self.column.entries}
         same = bool(nodes) and nodes[0].id in known
-        place = self._anchor()
+        place = self.place.anchor()
         self._drop_growth()
         entries: list[Entry] = []
         for node in nodes:
@@ -116,10 +111,10 @@ class TranscriptView(QAbstractScrollArea):
             else:
                 entries.append(self._entry(node, siblings, streaming=node.id == streaming))
         self.selection = None
-        self.actions.hover(None)
+        self.message_actions.hover(None)
         self.column.set_entries(entries)
-        self._following = not same or self._following
-        self._settle(place if same else None)
+        self.place.following = not same or self.place.following
+        self.settle(place if same else None)
         self.viewport().update()
 
     def add_node(self, node: MessageNode, versions: tuple[int, ...] = ()) -> None:
@@ -127,8 +122,8 @@ class TranscriptView(QAbstractScrollArea):
         if self.column.index_of(node.id) is not None:
             return
         self.column.append(self._entry(node, versions, streaming=not node.complete))
-        self._following = self._following or node.message.role is Role.USER
-        self._settle(self._anchor())
+        self.place.following = self.place.following or node.message.role is Role.USER
+        self.settle(self.place.anchor())
         self.viewport().update()
 
     def grow(self, node_id: int, reasoning: str = "", commentary: str = "", answer: str = "") -> None:
@@ -165,14 +160,14 @@ class TranscriptView(QAbstractScrollArea):
 
     def set_theme(self, theme: Theme) -> None:
         """Draws everything anew in this look."""
-        place = self._anchor()
+        place = self.place.anchor()
         self.theme = theme
         self._painter = Painter(theme)
-        self.actions.dress(theme)
+        self.message_actions.dress(theme)
         self.column.set_typesetter(Typesetter(theme, self.column.typesetter.parser, self.devicePixelRatioF()))
         self.new_text.dress(theme)
         self.column.set_width(self._text_width())
-        self._settle(place)
+        self.settle(place)
         self.viewport().update()
 
     def clear(self) -> None:
@@ -181,14 +176,14 @@ class TranscriptView(QAbstractScrollArea):
 
     def follow(self) -> None:
         """Goes to the end and stays there while text arrives."""
-        self._following = True
-        self._settle(None)
+        self.place.following = True
+        self.settle(None)
         self.viewport().update()
 
     def copy_selection(self) -> None:
         """Puts the selected text on the clipboard."""
         if self.selection is not None and not self.selection.empty:
-            self.actions.copy(selected_text(self.selection, self.column.laid, len(self.column.entries)))
+            self.message_actions.copy(selected_text(self.selection, self.column.laid, len(self.column.entries)))
 
     def select_all(self) -> None:
         """Selects every message that is not folded."""
@@ -211,7 +206,7 @@ class TranscriptView(QAbstractScrollArea):
     @property
     def following(self) -> bool:
         """Whether the view stays at the end while text arrives."""
-        return self._following
+        return self.place.following
 
     @property
     def busy(self) -> bool:
@@ -249,75 +244,30 @@ class TranscriptView(QAbstractScrollArea):
         margin = MARGIN if room >= NARROW else 16
         return max(120.0, min(TEXT_WIDTH * max(1.0, self.theme.scale), room - 2 * margin))
 
-    def _anchor(self) -> tuple[int, float] | None:
-        """A message on screen whose layout is known, and where on screen it begins."""
-        top = self.scrolled
-        seen = self.column.between(top, top + self.viewport().height())
-        exact = next((index for index in seen if self.column.is_exact(index)), seen.start if seen else None)
-        return None if exact is None else (exact, self.column.top(exact) - top)
-
-    def _settle(self, place: tuple[int, float] | None) -> bool:
-        """Lays out what is on screen; ``place`` stays where it is, or the end does. Whether anything moved."""
-        bar = self.verticalScrollBar()
-        height = self.viewport().height()
-        moved = False
-        self._adjusting = True
-        for _ in range(10):
-            bar.setPageStep(height)
-            bar.setRange(0, max(0, round(self.column.height) - height))
-            if self._following:
-                bar.setValue(bar.maximum())
-            elif place is not None and place[0] < len(self.column.entries):
-                bar.setValue(round(self.column.top(place[0]) - place[1]))
-            top = self.scrolled
-            missing = [i for i in self.column.between(top, top + height) if not self.column.is_exact(i)]
-            for index in missing:
-                self.column.lay_out(index)
-            if not missing:
-                break
-            moved = True
-            self.column.settle()
-        self._adjusting = False
-        self.actions.place()
-        self._ahead.start()
+    def settle(self, anchor: Anchor | None) -> bool:
+        """Lays out and places what is on screen, without moving ``anchor``. Whether anything moved."""
+        moved = self.place.settle(anchor)
+        self.message_actions.place()
         self._update_new_text()
         return moved
 
-    def _lay_out_ahead(self) -> None:
-        """Lays out one message near the screen; called again and again while there is nothing else to do."""
-        top = self.scrolled
-        seen = self.column.between(top, top + self.viewport().height())
-        count = len(self.column.entries)
-        near = [i for step in range(1, NEAR + 1) for i in (seen.stop - 1 + step, seen.start - step)]
-        missing = next((i for i in near if 0 <= i < count and not self.column.is_exact(i)), None)
-        if missing is None:
-            self._ahead.stop()
-            return
-        place = self._anchor()
-        self.column.lay_out(missing)
-        self.column.settle()
-        self._settle(place)
-
     def resizeEvent(self, event: QResizeEvent) -> None:
-        place = self._anchor()
+        place = self.place.anchor()
         self.column.set_width(self._text_width())
-        self._settle(place)
+        self.settle(place)
         self._update_new_text()
         self.viewport().update()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        if not self._adjusting:
-            bar = self.verticalScrollBar()
-            self._following = bar.value() >= bar.maximum() - AT_END
+        if not self.place.adjusting:
+            self.place.look()
         if abs(dy) >= self.viewport().height():
             self.viewport().update()
         else:
             self.viewport().scroll(0, dy)  # moves what is drawn; only the rest is drawn anew
-        if self._adjusting:
+        if self.place.adjusting:
             return
-        # At the very top it is the top that stays, not what was seen below messages whose heights were estimates.
-        top = (0, self.column.top(0)) if not self.verticalScrollBar().value() else self._anchor()
-        if self._settle(top):
+        if self.settle(self.place.anchor()):
             self.viewport().update()
         self._update_hover(self.viewport().mapFromGlobal(self.cursor().pos()))
 
@@ -329,7 +279,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def _show_growth(self) -> None:
         grown, self._grown = self._grown, {}
-        place = self._anchor()
+        place = self.place.anchor()
         dirty: float | None = None
         for index, entry in grown.items():
             if index >= len(self.column.entries) or self.column.entries[index] is not entry:
@@ -345,14 +295,14 @@ class TranscriptView(QAbstractScrollArea):
         if dirty is None:
             return
         self.column.settle()
-        self._settle(place)
+        self.settle(place)
         self._update_new_text(grown=True)
         top = int(dirty - self.scrolled) - 6
         self.viewport().update(QRect(0, top, self.viewport().width(), max(0, self.viewport().height() - top)))
 
     def _update_new_text(self, grown: bool = False) -> None:
         """The button that leads to the end; only where text has come that the reader has not seen."""
-        if self._following:
+        if self.place.following:
             self.new_text.leave(self)
         elif grown:
             self.new_text.show()
@@ -374,7 +324,7 @@ class TranscriptView(QAbstractScrollArea):
             painter.save()
             painter.translate(origin)
             self._painter.paint(painter, entry, index, dirty.translated(-origin), self.selection, self._reading)
-            receipt = self.actions.chrome.receipt(entry, entry.laid)
+            receipt = self.message_actions.chrome.receipt(entry, entry.laid)
             if receipt is not None:
                 self._painter.receipt(painter, *receipt)
             painter.restore()
@@ -387,20 +337,19 @@ class TranscriptView(QAbstractScrollArea):
 
     def button(self, node_id: int, action: str, section: int = 0, index: int = 0) -> ActionButton | None:
         """A message's button when it is near the screen: "fold", "copy", "code", "regenerate", "edit", ..."""
-        return self.actions.buttons.button((node_id, action, section, index))
+        return self.message_actions.buttons.button((node_id, action, section, index))
 
     def fold(self, index: int) -> None:
         """Opens or closes what a message folds; its title stays where it is, what follows moves."""
         entry = self.column.entries[index]
         entry.open = not entry.open
         place = (index, self.column.top(index) - self.scrolled)
-        self._following = False
+        self.place.following = False
         self.selection = None
         self.column.lay_out(index)
         self.column.settle()
-        self._settle(place)
-        bar = self.verticalScrollBar()
-        self._following = bar.value() >= bar.maximum() - AT_END
+        self.settle(place)
+        self.place.look()
         self._update_new_text()
         self.viewport().update()
 
@@ -459,14 +408,14 @@ class TranscriptView(QAbstractScrollArea):
 
     def _update_hover(self, point: QPoint) -> None:
         inside = self.viewport().rect().contains(point)
-        self.actions.hover(self.column.at(self.scrolled + point.y()) if inside else None)
+        self.message_actions.hover(self.column.at(self.scrolled + point.y()) if inside else None)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if not self._pointer.wheel(event):
             super().wheelEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu = self.actions.menu(self.viewport().mapFrom(self, event.pos()))
+        menu = self.message_actions.menu(self.viewport().mapFrom(self, event.pos()))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(event.globalPos())
 

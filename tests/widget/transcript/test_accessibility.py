@@ -69,7 +69,7 @@ def test_streamed_text_is_read_out_by_sentences(view: TranscriptView, monkeypatc
 
 def test_every_button_has_a_name(view: TranscriptView) -> None:
     view.show_path((user(1, "q"), answer(2, "```\nx\n```", 1, reasoning="r")), lambda node: (node, node + 10))
-    buttons = view.actions.buttons.buttons()
+    buttons = view.message_actions.buttons.buttons()
     assert len(buttons) >= 9
     assert all(button.accessibleName() for button in buttons)
 

@@ -273,7 +273,7 @@ def test_2000_messages_open_with_few_layouts(view: TranscriptView, reader: Reade
     view.viewport().grab()
     assert view.column.typesetter.layouts - before <= 6
     assert reader.at_end
-    qtbot.waitUntil(lambda: not view._ahead.isActive())
+    qtbot.waitUntil(lambda: not view.place.busy)
     assert view.column.typesetter.layouts - before <= 30
     view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 2)
     assert view.column.typesetter.layouts - before <= 40

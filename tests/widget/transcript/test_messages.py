@@ -235,14 +235,14 @@ def test_the_focus_is_seen(view: TranscriptView, reader: Reader, qtbot: QtBot) -
 
 def test_the_menu_copies_link_and_message(view: TranscriptView, reader: Reader) -> None:
     view.show_path((answer(1, "see [the docs](https://example.org/a)"),))
-    menu = view.actions.menu(reader.point("the docs"))
+    menu = view.message_actions.menu(reader.point("the docs"))
     actions = {action.text(): action for action in menu.actions()}
     assert not actions["Copy"].isEnabled()
     actions["Copy link address"].trigger()
     assert QGuiApplication.clipboard().text() == "https://example.org/a"
     actions["Copy message"].trigger()
     assert QGuiApplication.clipboard().text() == "see [the docs](https://example.org/a)"
-    menu = view.actions.menu(QPoint(2, 2))
+    menu = view.message_actions.menu(QPoint(2, 2))
     assert "Copy link address" not in [action.text() for action in menu.actions()]
 
 
