@@ -79,7 +79,7 @@ def pinned_version(pyproject: Mapping[str, Any]) -> str:
 def build_flags(pyproject: Mapping[str, Any], backend: str, system: str = sys.platform) -> dict[str, str]:
     """The build's settings: the table that uv reads too, with the system's and the backend's own on top.
 
-    A table inside a backend's table is named after a `sys.platform`, as those of the systems are, and counts there alone.
+    Tables of systems, and those inside a backend's table, are named after a `sys.platform` and count there alone.
     """
     tools = pyproject["tool"]
     own = tools["alcove"]
