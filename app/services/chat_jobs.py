@@ -9,6 +9,8 @@ from app.domain.tree import Conversation, ConversationInfo, MessageNode
 from app.store.chats import ChatStore
 
 _UNANSWERED = Message(Role.ASSISTANT)
+# A pasted book need not be read to its end for a title.
+_TITLED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,11 @@ def begin_chat(store: ChatStore, new: NewChat, text: str, model: str) -> Turn:
     """Store a fresh chat with its first message."""
     with store.together():
         info = store.create(
-            date=new.date, effort=new.effort, instructions=new.instructions, model=model, title=title_from(text)
+            date=new.date,
+            effort=new.effort,
+            instructions=new.instructions,
+            model=model,
+            title=title_from(text[:_TITLED]),
         )
         user = store.append(info.id, None, Message(Role.USER, text))
         answer = store.append(info.id, user.id, _UNANSWERED, complete=False)

@@ -142,7 +142,7 @@ class EngineThread:
             except Exception as bug:
                 # Whoever waits for an answer has to hear of its end.
                 log.exception("the engine's worker failed")
-                self._lose(UserError(ErrorCode.BUG, reason=type(bug).__name__))
+                self._end_all(UserError(ErrorCode.BUG, reason=type(bug).__name__))
         self._drop_client()
 
     def _step(self) -> None:
@@ -337,6 +337,14 @@ class EngineThread:
             self._wanted = None
         if target is not None:
             self._load_failed(target, error)
+
+    def _end_all(self, error: UserError) -> None:
+        """Nothing that was asked for is tried again: it could fail like this for ever."""
+        self._lose(error)
+        with self._lock:
+            jobs, self._jobs = tuple(self._jobs), deque()
+        for job in jobs:
+            self._report(Ended(job.id, FinishReason.ERROR, error=error))
 
     def _drop_client(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from app.domain.errors import ErrorCode, UserError
 from app.engine import child
 from app.engine.child import ChildOptions
 
@@ -39,6 +40,24 @@ def loads_slowly(requests: Connection, events: Connection, options: ChildOptions
         load(self, path, gpu_layers, messages, progress)
 
     LlamaModel.__init__ = slow_load  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def breaks_once(requests: Connection, events: Connection, options: ChildOptions) -> None:
+    """The real child, whose twentieth decode fails."""
+    from app.engine.llama_backend import LlamaContext
+
+    decode = LlamaContext.decode
+    decodes = 0
+
+    def breaking_decode(self: LlamaContext, token: int) -> None:
+        nonlocal decodes
+        decodes += 1
+        if decodes == 20:
+            raise UserError(ErrorCode.DECODE_FAILED, reason="a test")
+        decode(self, token)
+
+    LlamaContext.decode = breaking_decode  # type: ignore[method-assign]
     child.run(requests, events, options)
 
 

@@ -10,20 +10,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
-from app.domain.conversation import Message
+from app.domain.conversation import Dialogue, Message, Role
 from app.domain.errors import ErrorCode, UserError
-from app.domain.generation import FinishReason, Receipt
+from app.domain.generation import FinishReason, Receipt, Sampling
 from app.domain.settings import CURRENT_MODEL
 from app.domain.tree import Conversation, MessageNode
+from app.engine.client import EngineClient
 from app.engine.frames import MAX_REQUEST_BYTES
 from app.resources import DEMO_MODEL
 from app.services import answer_saver
+from app.services.engine_reports import Ended, Report, Target
+from app.services.engine_service import EngineService
 from app.services.payloads import Phase
 from app.store.chats import ChatStore
 from app.store.paths import ProfilePaths
 from tests.services.conftest import ANSWER_MS, Program, Start, arguments, reason
-from tests.services.slow_child import dies_at_once, slow, talks_nonsense
+from tests.services.slow_child import breaks_once, dies_at_once, slow, talks_nonsense
 
 QUESTION = "What is Alcove?"
 # A second to notice, and what a busy machine takes beside it.
@@ -146,6 +150,38 @@ def test_an_engine_that_talks_nonsense_is_ended(start: Start) -> None:
     node = program.ask(QUESTION)
     assert not node.complete
     assert {error.code for error in program.problems} == {ErrorCode.ENGINE_GARBAGE}
+
+
+def test_a_failed_decode_keeps_the_text_and_the_model_is_loaded_again(start: Start) -> None:
+    program = start(breaks_once)
+    program.wait_ready()
+    node = program.ask(QUESTION)
+    assert not node.complete
+    assert node.message.reasoning
+    assert [error.code for error in program.problems] == [ErrorCode.DECODE_FAILED]
+    assert program.ask("Is it private?").complete
+    phases = [state.phase for state in program.states]
+    assert Phase.LOADING in phases[phases.index(Phase.FAILED) :]
+
+
+def test_a_bug_in_the_worker_ends_the_answer_and_is_said(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:
+    def make_client() -> EngineClient:
+        raise ZeroDivisionError
+
+    engine = EngineService(make_client)
+    reports: list[Report] = []
+    engine.reported.connect(reports.append)
+    dialogue = Dialogue((Message(Role.USER, QUESTION),), date="2026-01-01")
+    job = engine.generate(Target("nowhere", "Nowhere"), dialogue, Sampling())
+    qtbot.waitUntil(lambda: bool(reports))
+    engine.close()
+    (ended,) = reports
+    assert isinstance(ended, Ended)
+    assert ended.job_id == job
+    assert ended.error is not None
+    assert ended.error.code is ErrorCode.BUG
+    assert "ZeroDivisionError" in caplog.text
+    assert engine.state.phase is Phase.FAILED
 
 
 def test_a_missing_model_is_said_and_another_one_works(start: Start, tmp_path: Path) -> None:
