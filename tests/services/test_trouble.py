@@ -161,7 +161,7 @@ def test_a_failed_decode_keeps_the_text_and_the_model_is_loaded_again(start: Sta
     assert [error.code for error in program.problems] == [ErrorCode.DECODE_FAILED]
     assert program.ask("Is it private?").complete
     phases = [state.phase for state in program.states]
-    assert Phase.LOADING in phases[phases.index(Phase.FAILED) :]
+    assert Phase.LOADING in phases[phases.index(Phase.READY) :]
 
 
 def test_a_bug_in_the_worker_ends_the_answer_and_is_said(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:
