@@ -46,6 +46,7 @@ class Composer(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._busy = False
+        self._effort = Effort.MEDIUM
         self._editing: int | None = None
         self._kept_draft = ""
         self._saved_draft = ""
@@ -140,8 +141,10 @@ class Composer(QWidget):
     def set_effort(self, effort: Effort) -> None:
         """Show this effort as the chosen one."""
         self._efforts[effort].setChecked(True)
+        self._effort = effort
         words = self.tr("Effort: {effort}").format(effort=effort_name(effort))
-        self.effort_button.setText(words)
+        roomy = self.width() >= scaled(self._theme)(330)
+        self.effort_button.setText(words if roomy else effort_name(effort))
         self.effort_button.setAccessibleName(words)
         self.effort_button.updateGeometry()
 
@@ -160,6 +163,7 @@ class Composer(QWidget):
         px = scaled(theme)
         self._card_layout.setContentsMargins(px(16), px(12), px(10), px(10))
         self._card_layout.setSpacing(px(8))
+        self._banner_row.setContentsMargins(px(12), px(2), px(2), px(2))
         self.cancel_edit_button.setIcon(icon("close", theme.colours.muted, px(16)))
         self.effort_button.set_theme(theme)
         self.send_button.setFixedSize(px(34), px(34))
@@ -169,6 +173,7 @@ class Composer(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.hint.setVisible(event.size().width() >= scaled(self._theme)(560))
+        self.set_effort(self._effort)
 
     # ---- Inside ----
 
@@ -182,8 +187,7 @@ class Composer(QWidget):
         self.cancel_edit_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.cancel_edit_button.setAccessibleName(self.tr("Cancel editing"))
         self.cancel_edit_button.clicked.connect(self.cancel_edit)
-        row = QHBoxLayout(banner)
-        row.setContentsMargins(0, 0, 0, 0)
+        self._banner_row = row = QHBoxLayout(banner)
         row.addWidget(words, 1)
         row.addWidget(self.cancel_edit_button)
         banner.hide()

@@ -157,15 +157,11 @@ class ConversationList(QWidget):
 
     def rename_open(self) -> None:
         """Edit the title of the shown chat."""
-        index = self.model.index_of(self.model.open_chat)
-        if index.isValid():
-            self.view.scrollTo(index)
-            self.view.edit(index)
+        self._edit(self.model.index_of(self.model.open_chat))
 
     def rename_focused(self) -> None:
         """Edit the title of the line that the keyboard is on."""
-        if self.model.chat_at(self.view.currentIndex()) is not None:
-            self.view.edit(self.view.currentIndex())
+        self._edit(self.view.currentIndex())
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""
@@ -207,6 +203,12 @@ class ConversationList(QWidget):
         )
         self.model.rename_requested.connect(self.rename_requested)
 
+    def _edit(self, index: QModelIndex) -> None:
+        editing = self.view.state() == QAbstractItemView.State.EditingState
+        if self.model.chat_at(index) is not None and not editing:
+            self.view.scrollTo(index)
+            self.view.edit(index)
+
     def _catch_up(self) -> None:
         chats, self._waiting = self._waiting, None
         if chats is not None:
@@ -229,7 +231,7 @@ class ConversationList(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         rename = menu.addAction(self.tr("Rename"))
         rename.setShortcut(Qt.Key.Key_F2)
-        rename.triggered.connect(lambda: self.view.edit(index))
+        rename.triggered.connect(lambda: self._edit(index))
         delete = menu.addAction(self.tr("Delete"))
         delete.setShortcut(Qt.Key.Key_Delete)
         delete.triggered.connect(lambda: self._delete(index))

@@ -156,6 +156,7 @@ class EmptyState(QScrollArea):
         direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         self._hint_row.setDirection(direction)
         self._info.setVisible(wide)
+        self.models_link.setText(self.models_link.accessibleName() if wide else self.tr("Add gpt-oss-20b"))
         self._grid.setColumnStretch(0, 1)
         self._grid.setColumnStretch(1, 1 if columns == 2 else 0)
 
@@ -170,6 +171,7 @@ class EmptyState(QScrollArea):
         words.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.models_link = QPushButton(self.tr("Add gpt-oss-20b for real answers"))
         self.models_link.setObjectName("link")
+        self.models_link.setAccessibleName(self.models_link.text())
         self.models_link.setCursor(Qt.CursorShape.PointingHandCursor)
         self.models_link.clicked.connect(self.models_requested)
         self._hint_row.addStretch(1)

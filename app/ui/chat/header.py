@@ -1,7 +1,7 @@
 """The line above the transcript: title, and which model answers."""
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QActionGroup
+from PySide6.QtGui import QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.hub.library import InstalledModel
@@ -41,6 +41,7 @@ class ChatHeader(QWidget):
         self._row.addWidget(self.list_button)
         self._row.addWidget(self.new_button)
         self._row.addWidget(self.title, 1)
+        self._row.addStretch(0)
         self._row.addWidget(self.model_button)
         self.set_list_shown(True)
         self.set_theme(theme)
@@ -85,6 +86,12 @@ class ChatHeader(QWidget):
             button.setIconSize(QSize(px(18), px(18)))
         self.model_button.set_theme(theme)
         self.setMinimumHeight(px(48))
+        self._room_for_title = px(340)
+        self.title.setVisible(self.width() >= self._room_for_title)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.title.setVisible(event.size().width() >= self._room_for_title)
 
     def _button(self, name: str, tip: str) -> QToolButton:
         button = QToolButton()

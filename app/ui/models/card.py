@@ -1,7 +1,7 @@
 """One installed model."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.hub.library import InstalledModel
 from app.ui.models.sizes import context_in_words, size_in_words
@@ -53,16 +53,16 @@ class ModelCard(QFrame):
         self.forget_button.setVisible(not model.builtin)
         self.forget_button.clicked.connect(lambda: self.forget_requested.emit(model.id))
 
-        self._head = QHBoxLayout()
+        self._badges.addStretch(1)
+        self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._head.addWidget(self._name)
-        self._head.addLayout(self._badges)
-        self._head.addStretch(1)
+        self._head.addLayout(self._badges, 1)
         words = QVBoxLayout()
         words.addLayout(self._head)
         words.addWidget(self._facts)
         words.addWidget(self._place)
         self._words = words
-        self._row = QHBoxLayout(self)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._row.addLayout(words, 1)
         self._row.addWidget(self.forget_button, 0, Qt.AlignmentFlag.AlignVCenter)
         self._row.addWidget(self.use_button, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -74,6 +74,15 @@ class ModelCard(QFrame):
         self._current.setVisible(current)
         self.use_button.setVisible(not current)
         restyle(self, "current", current)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Badges and buttons stand below the words."""
+        direction = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        self._head.setDirection(direction)
+        self._row.setDirection(direction)
+        align = Qt.AlignmentFlag.AlignLeading if narrow else Qt.AlignmentFlag.AlignVCenter
+        for button in (self.forget_button, self.use_button):
+            self._row.setAlignment(button, align)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.ui.icons import icon
 from app.ui.shell.elided_label import ElidedLabel
@@ -36,7 +36,7 @@ class GetPanel(QFrame):
         self.open_button = QPushButton(self.tr("Open"))
         self.open_button.setAccessibleName(self.tr("Open the address in your browser"))
         self.open_button.clicked.connect(lambda: self.link_activated.emit(ADDRESS))
-        self._address_row = QHBoxLayout()
+        self._address_row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._address_row.addWidget(self._address, 1)
         self._address_row.addWidget(self.copy_button)
         self._address_row.addWidget(self.open_button)
@@ -77,13 +77,18 @@ class GetPanel(QFrame):
         for number in self._numbers:
             number.setFixedSize(px(22), px(22))
 
+    def set_narrow(self, narrow: bool) -> None:
+        """The buttons stand below the address."""
+        direction = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        self._address_row.setDirection(direction)
+
     def _muted(self, words: str) -> QLabel:
         label = QLabel(words)
         label.setProperty("kind", "muted")
         label.setWordWrap(True)
         return label
 
-    def _step(self, words: str, below: QHBoxLayout | None) -> None:
+    def _step(self, words: str, below: QBoxLayout | None) -> None:
         row = self._steps.rowCount()
         number = QLabel(self.locale().toString(len(self._numbers) + 1))
         number.setObjectName("stepNumber")

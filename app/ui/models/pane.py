@@ -1,7 +1,8 @@
 """The models pane: what is installed, which one answers, and how to get more."""
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.hub.library import InstalledModel
 from app.services.model_service import ModelService
@@ -13,6 +14,7 @@ from app.ui.shell.style import scaled
 from app.ui.theme import Theme
 
 COLUMN = 820  # pixels at 100%
+NARROW = 400
 
 
 class ModelsPane(QScrollArea):
@@ -26,7 +28,6 @@ class ModelsPane(QScrollArea):
         self._models = models
         self._theme = theme
         self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.cards: list[ModelCard] = []
 
         title = QLabel(self.tr("Models"))
@@ -41,7 +42,7 @@ class ModelsPane(QScrollArea):
         self.get_panel.add_requested.connect(self.add_file_requested)
         self.get_panel.link_activated.connect(self.link_activated)
 
-        self._head = QHBoxLayout()
+        self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         titles = QVBoxLayout()
         titles.setSpacing(0)
         titles.addWidget(title)
@@ -83,6 +84,20 @@ class ModelsPane(QScrollArea):
         self.get_panel.set_theme(theme)
         for card in self.cards:
             card.set_theme(theme)
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+
+    def _place(self) -> None:
+        """Where there is little room, things stand below each other."""
+        narrow = self.width() < scaled(self._theme)(NARROW)
+        down, across = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
+        self._head.setDirection(down if narrow else across)
+        for card in self.cards:
+            card.set_narrow(narrow)
+        self.get_panel.set_narrow(narrow)
 
     def _fill(self) -> None:
         for card in self.cards:
@@ -95,6 +110,7 @@ class ModelsPane(QScrollArea):
             card.use_requested.connect(self._models.select)
             card.forget_requested.connect(self._forget)
             self._list.addWidget(card)
+        self._place()
 
     def _mark(self, current: InstalledModel) -> None:
         for card in self.cards:

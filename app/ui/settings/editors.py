@@ -29,6 +29,8 @@ class Editor(Protocol):
 
     def set_theme(self, theme: Theme) -> None: ...
 
+    def set_room(self, room: int) -> None: ...
+
     def show_wrong(self, wrong: bool) -> None: ...
 
 
@@ -39,6 +41,9 @@ def in_words(text: str) -> str:
 
 class SwitchEditor:
     """BOOL."""
+
+    def set_room(self, room: int) -> None:
+        """It always fits."""
 
     def __init__(self, setting: Setting[Value], theme: Theme, take: Callable[[object], None]) -> None:
         self.widget = Switch(theme)
@@ -101,9 +106,14 @@ class NumberEditor:
         self.field.set_theme(theme)
         if self.slider is not None:
             px = scaled(theme)
-            self.slider.setMinimumWidth(px(110))
+            self.slider.setMinimumWidth(px(70))
             self.slider.setMinimumHeight(px(22))
             self._row.setSpacing(px(12))
+
+    def set_room(self, room: int) -> None:
+        """The slider gives way."""
+        if self.slider is not None:
+            self.slider.setVisible(room >= self.field.sizeHint().width() + self.slider.minimumWidth() + 12)
 
     def show_wrong(self, wrong: bool) -> None:
         restyle(self.field, "wrong", wrong)
@@ -149,6 +159,11 @@ class ChoiceEditor:
         if self.segments is not None:
             self.segments.set_theme(theme)
 
+    def set_room(self, room: int) -> None:
+        """Choices side by side may have to stand below each other."""
+        if self.segments is not None:
+            self.segments.set_room(room)
+
     def show_wrong(self, wrong: bool) -> None:
         restyle(self.widget, "wrong", wrong)
 
@@ -187,6 +202,9 @@ class TextEditor:
         if self.widget.toPlainText() != self._known:
             self.widget.setPlainText(self._known)
         self._pause.stop()
+
+    def set_room(self, room: int) -> None:
+        """It takes what there is."""
 
     def set_theme(self, theme: Theme) -> None:
         line = round(theme.type.interface * 1.5)

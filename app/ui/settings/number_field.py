@@ -81,6 +81,8 @@ class NumberField(QFrame):
         """Show this value."""
         self._value = value
         self.line.setText(self._text(value))
+        # "automatic tokens" makes no sense.
+        self._unit.setVisible(bool(self._setting.unit) and value != self._setting.special)
         self._refresh()
 
     def step(self, steps: int) -> None:

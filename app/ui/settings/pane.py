@@ -26,6 +26,7 @@ from app.ui.theme import Theme
 COLUMN = 760  # pixels at 100%
 GROUPS_FROM = 680
 BESIDE_FROM = 520
+SCROLL_BAR = 12  # pixels, at any text size
 
 
 class Section(QWidget):
@@ -160,7 +161,6 @@ class SettingsPane(QWidget):
         around.addStretch(1)
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setWidget(page)
         self._whole = QHBoxLayout(self)
@@ -178,8 +178,10 @@ class SettingsPane(QWidget):
         elif beside and self.search.parent() is not self._side:
             self._side_rows.insertWidget(1, self.search)
         room = self.width() - (self._side.width() if beside else 0)
+        margins = self._page_rows.contentsMargins()
+        inside = min(room, px(COLUMN)) - margins.left() - margins.right() - SCROLL_BAR - 2
         for row in self.rows.values():
-            row.set_narrow(room < px(BESIDE_FROM))
+            row.set_room(inside, room < px(BESIDE_FROM))
 
     def _enter(self, key: str, value: object) -> None:
         try:

@@ -25,6 +25,8 @@ class SettingRow(QWidget):
         self.editor = editor_for(setting, theme, lambda value: self.entered.emit(setting.key, value))
         label = QLabel(in_words(setting.label))
         label.setObjectName("settingLabel")
+        label.setWordWrap(True)
+        label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.changed_dot = StateDot()
         self.changed_dot.setToolTip(self.tr("Changed from the default"))
         self.changed_dot.setAccessibleName(self.tr("Changed from the default"))
@@ -82,8 +84,10 @@ class SettingRow(QWidget):
         said = " ".join((*map(in_words, texts), declared.key)).casefold()
         return all(word in said for word in words.split())
 
-    def set_narrow(self, narrow: bool) -> None:
-        """Where there is little room, or much to write, the editor stands below the words."""
+    def set_room(self, room: int, narrow: bool) -> None:
+        """Where there is little room (pixels), or much to write, the editor stands below the words."""
+        margins = self._row.contentsMargins()
+        self.editor.set_room(room - margins.left() - margins.right())
         below = narrow or self.setting.multiline
         direction = QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
         self._row.setDirection(direction)

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QFrame, QPushButton, QSizePolicy, QWidget
 
 from app.domain.setting import Choice
 from app.ui.shell.style import scaled
@@ -29,7 +29,7 @@ class Segments(QFrame):
         super().__init__(parent)
         self.setObjectName("segments")
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._row = QHBoxLayout(self)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._row.setSpacing(0)
         self._group = QButtonGroup(self)
         self.buttons: dict[str, SegmentButton] = {}
@@ -51,13 +51,20 @@ class Segments(QFrame):
         """Press this choice."""
         self.buttons[value].setChecked(True)
 
+    def set_room(self, room: int) -> None:
+        """Stand below each other where there is not enough room (pixels) side by side."""
+        margins = self._row.contentsMargins()
+        wanted = sum(button.sizeHint().width() for button in self.buttons.values()) + margins.left() + margins.right()
+        down, across = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
+        self._row.setDirection(down if wanted > room else across)
+
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""
         margin = scaled(theme)(3)
         self._row.setContentsMargins(margin, margin, margin, margin)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
         pressed = self._group.checkedButton()
         if event.key() not in steps or pressed is None:
             super().keyPressEvent(event)

@@ -6,8 +6,9 @@ from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from app.ui.icons import icon
-from app.ui.shell.style import scaled
 from app.ui.theme import Theme
+
+LARGEST = 1.3
 
 
 class Pane(Enum):
@@ -65,7 +66,7 @@ class Rail(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""
         self._theme = theme
-        px = scaled(theme)
+        px = self._px
         self._layout.setContentsMargins(px(8), px(10), px(8), px(10))
         self._layout.setSpacing(px(6))
         for button in self.buttons.values():
@@ -73,8 +74,12 @@ class Rail(QWidget):
             button.setIconSize(QSize(px(21), px(21)))
         self._tint()
 
+    def _px(self, distance: float) -> int:
+        """The rail has no text, and takes its room from those who need it more."""
+        return round(distance * min(self._theme.scale, LARGEST))
+
     def _tint(self) -> None:
-        size = scaled(self._theme)(21)
+        size = self._px(21)
         for pane, button in self.buttons.items():
             colours = self._theme.colours
             button.setIcon(icon(pane.value, colours.accent if button.isChecked() else colours.muted, size))
