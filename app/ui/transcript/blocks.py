@@ -6,6 +6,7 @@ item, and code in a list is the same block as code elsewhere. Nothing here knows
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from unicodedata import bidirectional
 
 
 class BlockKind(Enum):
@@ -94,9 +95,13 @@ class Block:
         )
 
     @property
-    def depth(self) -> int:
-        """How many lists and quotes it stands in."""
-        return len(self.nest)
+    def right_to_left(self) -> bool:
+        """Whether its text is written from right to left: the first letter decides."""
+        for character in plain(self.spans)[:200]:
+            direction = bidirectional(character)
+            if direction in ("L", "R", "AL"):
+                return direction != "L"
+        return False
 
 
 def plain(spans: tuple[Span, ...]) -> str:

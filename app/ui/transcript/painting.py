@@ -118,19 +118,30 @@ class Painter:
         return result
 
     def _nests(self, painter: QPainter, placed: Placed) -> None:
-        x = placed.frame.x() - sum(indent_of(nest) for nest in placed.block.nest)
-        for nest in placed.block.nest:
+        """Marks of lists and bars of quotes, on the side where the text begins."""
+        nests = placed.block.nest
+        offset = 0.0
+        for nest in nests:
+            indent = indent_of(nest)
             if nest.kind is NestKind.QUOTE:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(self._theme.colour("border"))
                 # Reaches over the distance to the block before, so that the bars of one quote are one line.
-                painter.drawRect(QRectF(x + 2, placed.frame.y() - 2, 3, placed.frame.height() + 4))
+                painter.drawRect(
+                    QRectF(self._beside(placed, offset + 2, 3), placed.frame.y() - 2, 3, placed.frame.height() + 4)
+                )
             elif nest.first:
-                self._marker(painter, nest, placed, x)
-            x += indent_of(nest)
+                self._marker(painter, nest, placed, offset + indent - 9)
+            offset += indent
 
-    def _marker(self, painter: QPainter, nest: Nest, placed: Placed, x: float) -> None:
-        right = x + indent_of(nest) - 9
+    def _beside(self, placed: Placed, offset: float, width: float) -> float:
+        """The left end of something this wide, ``offset`` from the side where the text and its lists begin."""
+        indent = sum(indent_of(nest) for nest in placed.block.nest)
+        if placed.block.right_to_left:
+            return placed.frame.right() + indent - offset - width
+        return placed.frame.x() - indent + offset
+
+    def _marker(self, painter: QPainter, nest: Nest, placed: Placed, end: float) -> None:
         line = placed.document.begin().layout().lineAt(0)
         plain = placed.block.kind in (BlockKind.PARAGRAPH, BlockKind.HEADING) and line.isValid()
         font = self._theme.font(self._theme.type.reading)
@@ -139,21 +150,21 @@ class Painter:
         colour = self._theme.colour("muted")
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if nest.checked is not None:
-            self._box(painter, QRectF(right - 14, middle - 7.5, 15, 15), nest.checked)
+            self._box(painter, QRectF(self._beside(placed, end - 14, 15), middle - 7.5, 15, 15), nest.checked)
         elif nest.kind is NestKind.NUMBERS:
             painter.setFont(font)
             painter.setPen(colour)
             width = QFontMetricsF(font).horizontalAdvance(nest.marker)
-            painter.drawText(QPointF(right + 2 - width, baseline), nest.marker)
-        elif nest.marker == "•":
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colour)
-            painter.drawEllipse(QPointF(right - 3, middle), 2.6, 2.6)
-        elif nest.marker == "◦":
-            painter.setPen(QPen(colour, 1.2))
-            painter.drawEllipse(QPointF(right - 3, middle), 2.6, 2.6)
+            painter.drawText(QPointF(self._beside(placed, end + 2 - width, width), baseline), nest.marker)
         else:
-            painter.fillRect(QRectF(right - 5, middle - 2, 4, 4), colour)
+            filled = nest.marker != "◦"
+            painter.setPen(Qt.PenStyle.NoPen if filled else QPen(colour, 1.2))
+            painter.setBrush(colour if filled else Qt.BrushStyle.NoBrush)
+            dot = QRectF(self._beside(placed, end - 5.6, 5.2), middle - 2.6, 5.2, 5.2)
+            if nest.marker == "▪":
+                painter.drawRect(dot.adjusted(0.6, 0.6, -0.6, -0.6))
+            else:
+                painter.drawEllipse(dot)
 
     def _box(self, painter: QPainter, box: QRectF, checked: bool) -> None:
         painter.setPen(QPen(self._theme.colour("accent" if checked else "control_border"), 1.3))

@@ -130,7 +130,7 @@ class Typesetter:
                 block,
                 (section, index),
                 before[index] if index < len(before) else None,
-                left + indent,
+                left if block.nest and block.right_to_left else left + indent,
                 y,
                 max(40.0, width - indent),
                 quiet,

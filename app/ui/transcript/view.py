@@ -237,10 +237,14 @@ class TranscriptView(QAbstractScrollArea):
     @property
     def left(self) -> float:
         """Where the column of text begins."""
-        return round((self.viewport().width() - self.column.width) / 2)
+        return round((self._room() - self.column.width) / 2)
+
+    def _room(self) -> float:
+        """The width beside the scroll bar, whether it is there or not: text does not move when it comes."""
+        return self.width() - self.verticalScrollBar().sizeHint().width()
 
     def _text_width(self) -> float:
-        room = self.viewport().width()
+        room = self._room()
         margin = MARGIN if room >= NARROW else 16
         return max(120.0, min(TEXT_WIDTH * max(1.0, self.theme.scale), room - 2 * margin))
 

@@ -74,7 +74,7 @@ def test_it_stands_on_the_line(view: TranscriptView) -> None:
     top = view.column.top(0) - view.verticalScrollBar().value()
     image = view.viewport().grab().toImage()
     ratio = image.devicePixelRatio()
-    left = (view.viewport().width() - view.column.width) / 2
+    left = view.left
     dark = [
         y
         for y in range(image.height())

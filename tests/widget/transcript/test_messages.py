@@ -24,7 +24,7 @@ def test_a_question_and_an_answer(view: TranscriptView, reader: Reader) -> None:
 
 def test_a_bubble_lies_right_and_an_answer_left(view: TranscriptView, reader: Reader) -> None:
     view.show_path((user(1, "Hi"), answer(2, "Hello there", 1)))
-    left = (view.viewport().width() - view.column.width) / 2
+    left = view.left
     assert reader.point("Hello", 0).x() == pytest.approx(left, abs=3)
     assert reader.point("Hi", 1).x() == pytest.approx(left + view.column.width - 16, abs=4)
 
@@ -291,3 +291,31 @@ def test_a_larger_scale_makes_it_larger(view: TranscriptView, reader: Reader) ->
     before = view.column.height
     view.set_theme(Theme.for_palette(False, 2.0))
     assert view.column.height > 2 * before
+
+
+def test_lists_begin_on_the_side_where_their_text_begins(view: TranscriptView, reader: Reader) -> None:
+    view.show_path((answer(1, "- الأول\n- English"),))
+    right, left = view.column.laid(0).placed
+    assert right.block.right_to_left
+    assert (right.frame.left(), right.frame.right()) == (0, view.column.width - 28)
+    assert (left.frame.left(), left.frame.right()) == (28, view.column.width)
+    picture = view.viewport().grab().toImage()
+    edge = int(view.left)
+
+    def marks(x: int, y: float) -> bool:
+        row = range(int(y), int(y) + 20)
+        return any(picture.pixelColor(edge + x + i, j).lightness() < 200 for i in range(24) for j in row)
+
+    width = int(view.column.width)
+    top = view.column.top(0)
+    assert marks(width - 24, top)
+    assert not marks(0, top)
+    assert marks(0, top + left.frame.y())
+
+
+def test_text_does_not_move_when_the_scroll_bar_comes(view: TranscriptView, qtbot: QtBot) -> None:
+    view.show_path((answer(1, "short"),))
+    before = view.left, view.column.width
+    view.add_node(answer(2, "long\n\n" * 100))
+    qtbot.waitUntil(view.verticalScrollBar().isVisible)
+    assert (view.left, view.column.width) == before
