@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -66,6 +68,17 @@ def test_a_question_is_answered_and_stored(start: Start) -> None:
     program.chat.close()
     assert program.stored().path() == (user, answer)
     assert program.problems == []
+
+
+def test_growth_comes_at_most_once_per_frame(start: Start) -> None:
+    program = start()
+    times: list[float] = []
+    program.chat.answer_grew.connect(lambda _: times.append(time.monotonic()))
+    for _ in range(5):
+        program.ask(QUESTION)
+    assert len(times) >= 10
+    # Within an answer a frame is 16 ms, less what a timer may be early.
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.012
 
 
 def test_a_fresh_chat_is_stored_with_its_first_message_and_not_before(start: Start) -> None:
@@ -313,7 +326,7 @@ def test_a_chat_deleted_while_it_is_answered_stops(start: Start) -> None:
 
 def test_what_was_deleted_is_gone_after_the_end(start: Start) -> None:
     program = start()
-    program.ask(QUESTION)
+    node = program.ask(QUESTION)
     number = program.chat_id()
     with program.qtbot.waitSignal(program.chat.deleted):
         program.chat.delete(number)
@@ -323,6 +336,9 @@ def test_what_was_deleted_is_gone_after_the_end(start: Start) -> None:
     store.close()
     with pytest.raises(KeyError):
         program.stored(number)
+    content = program.paths.chats_file.read_bytes()
+    assert QUESTION.encode() not in content
+    assert node.message.reasoning.encode() not in content
 
 
 def test_drafts_belong_to_their_chat_and_outlive_the_program(start: Start) -> None:
