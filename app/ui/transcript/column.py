@@ -111,6 +111,17 @@ class Column:
             self._heights[index] = height
             self._stale = min(self._stale, index)
 
+    def lay_out_growth(self, index: int) -> float:
+        """Lays a grown message out; the height from which on it looks different."""
+        entry = self.entries[index]
+        before = list(entry.laid.placed) if entry.laid is not None else []
+        self.lay_out(index)
+        after = entry.laid.placed if entry.laid is not None else []
+        kept = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a is not b), len(before))
+        # The last one kept may have grown.
+        top = after[min(kept, len(after)) - 1].frame.top() if kept and after else 0.0
+        return self._tops[index] + top
+
     def is_exact(self, index: int) -> bool:
         """Whether a message is laid out in the present width."""
         entry = self.entries[index]

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtGui import QKeyEvent
 
 if TYPE_CHECKING:
     from app.ui.transcript.view import TranscriptView
@@ -67,6 +68,25 @@ class Place(QObject):
         """Finds out whether the reader is at the end now."""
         bar = self._view.verticalScrollBar()
         self.following = bar.value() >= bar.maximum() - AT_END
+
+    def press(self, event: QKeyEvent) -> bool:
+        """Scrolls by Home, End, Page and arrow keys; False for all others."""
+        bar = self._view.verticalScrollBar()
+        page = max(60, bar.pageStep() - 60)  # some lines stay in sight
+        step = {
+            Qt.Key.Key_PageUp: -page,
+            Qt.Key.Key_PageDown: page,
+            Qt.Key.Key_Up: -bar.singleStep(),
+            Qt.Key.Key_Down: bar.singleStep(),
+            Qt.Key.Key_Home: -bar.maximum(),
+        }.get(Qt.Key(event.key()))
+        if event.key() == Qt.Key.Key_End:
+            self._view.follow()
+        elif step is not None:
+            bar.setValue(bar.value() + step)
+        else:
+            return False
+        return True
 
     @property
     def busy(self) -> bool:

@@ -100,7 +100,8 @@ class TranscriptView(QAbstractScrollArea):
         known = {entry.node.id: entry for entry in self.column.entries}
         same = bool(nodes) and nodes[0].id in known
         place = self.place.anchor()
-        self._drop_growth()
+        self._grown.clear()
+        self._reading = Reading()
         entries: list[Entry] = []
         for node in nodes:
             siblings = versions(node.id) if versions is not None else (node.id,)
@@ -277,29 +278,15 @@ class TranscriptView(QAbstractScrollArea):
 
     # ---- streaming
 
-    def _drop_growth(self) -> None:
-        self._grown.clear()
-        self._reading = Reading()
-
     def _show_growth(self) -> None:
         grown, self._grown = self._grown, {}
-        place = self.place.anchor()
-        dirty: float | None = None
-        for index, entry in grown.items():
-            if index >= len(self.column.entries) or self.column.entries[index] is not entry:
-                continue
-            before = list(entry.laid.placed) if entry.laid is not None else []
-            self.column.lay_out(index)
-            after = entry.laid.placed if entry.laid is not None else []
-            kept = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a is not b), len(before))
-            first = min(max(0, kept - 1), len(after) - 1)
-            top = after[first].frame.top() if kept and after else 0.0
-            here = self.column.top(index) + top
-            dirty = here if dirty is None else min(dirty, here)
-        if dirty is None:
+        anchor = self.place.anchor()
+        shown = [index for index, entry in grown.items() if self.column.index_of(entry.node.id) == index]
+        if not shown:
             return
+        dirty = min(self.column.lay_out_growth(index) for index in shown)
         self.column.settle()
-        self.settle(place)
+        self.settle(anchor)
         self._update_new_text(grown=True)
         top = int(dirty - self.scrolled) - 6
         self.viewport().update(QRect(0, top, self.viewport().width(), max(0, self.viewport().height() - top)))
@@ -360,21 +347,11 @@ class TranscriptView(QAbstractScrollArea):
     # ---- keys and mouse
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        bar = self.verticalScrollBar()
-        page = max(60, bar.pageStep() - 60)
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy_selection()
         elif event.matches(QKeySequence.StandardKey.SelectAll):
             self.select_all()
-        elif event.key() == Qt.Key.Key_Home:
-            bar.setValue(0)
-        elif event.key() == Qt.Key.Key_End:
-            self.follow()
-        elif event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
-            bar.setValue(bar.value() + (page if event.key() == Qt.Key.Key_PageDown else -page))
-        elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            bar.setValue(bar.value() + (48 if event.key() == Qt.Key.Key_Down else -48))
-        else:
+        elif not self.place.press(event):
             event.ignore()
 
     def focusInEvent(self, event: QFocusEvent) -> None:

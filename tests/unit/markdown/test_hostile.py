@@ -12,7 +12,7 @@ from app.ui.transcript.render import render, render_plain
 from app.ui.transcript.streaming import StreamedMarkdown
 
 PARSER = make_parser()
-SECONDS = 3.0  # many times what it takes on a slow machine; without bounds it is minutes
+SECONDS = 6.0  # many times what it takes on a machine at leisure; without bounds it is minutes
 HOSTILE = {
     "4,000 brackets": "[" * 4000,
     "20,000 brackets": "[" * 20_000,
