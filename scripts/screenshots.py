@@ -43,6 +43,7 @@ from app.ui.shell.rail import Pane
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 USUAL = (1120, 760)
+TALL = (1120, 960)  # a whole table and a whole piece of code
 DAY = 86_400
 PATIENCE_MS = 60_000
 TOKEN_S = 0.004  # the demo model is so fast that the middle of an answer would be missed
@@ -190,10 +191,11 @@ def pictures(s: Studio) -> None:
     """Every state, in both themes; some large, narrow and wide."""
     for dark in (False, True):
         theme = "dark" if dark else "light"
-        s.look(dark=dark)
+        s.look(dark=dark, size=TALL)
         s.show_chat("Which models are there?")
         s.window.show_pane(Pane.CHAT)
         s.take(f"chat-{theme}")
+        s.look(dark=dark)
         s.new_chat()
         s.take(f"empty-{theme}")
         stream(s, theme)

@@ -25,6 +25,7 @@ SHEET = Template("""
 #headerTitle { font-weight: 600; }
 #modelButton { font-weight: 600; padding: 0; }
 
+QLineEdit, QPlainTextEdit { placeholder-text-color: $muted; }
 #composerCard { background: $composer; border: 1px solid $composer_border; border-radius: ${r20}px; }
 #composerCard[active="true"] { border: 1px solid $focus; }
 #composerHint { color: $muted; font-size: ${caption}px; padding-right: ${r6}px; }

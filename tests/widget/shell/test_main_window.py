@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QFrame, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QFrame, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.domain.conversation import Effort, Role
@@ -306,6 +306,22 @@ def test_a_model_is_added_by_dropping_it(program: Program, another_model: Path) 
     name = program.models.current().name
     program.qtbot.waitUntil(lambda: name in window.status.words.full_text, timeout=ANSWER_MS)
     assert window.chat_pane.header.model_button.text() == name
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_model_is_chosen_in_the_file_dialog(
+    program: Program, another_model: Path, monkeypatch: pytest.MonkeyPatch, chosen: bool
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(another_model) if chosen else "", ""))
+    program.window.show_pane(Pane.MODELS)
+    add = program.window.models_pane.add_button
+    if chosen:
+        with program.qtbot.waitSignal(program.models.current_changed):
+            program.qtbot.mouseClick(add, LEFT)
+        assert [card.model.path for card in program.window.models_pane.cards][1:] == [another_model]
+    else:
+        with program.qtbot.assertNotEmitted(program.models.models_changed):
+            program.qtbot.mouseClick(add, LEFT)
 
 
 def test_other_files_are_not_taken(program: Program, tmp_path: Path) -> None:
