@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -26,20 +26,27 @@ from scripts.demo_model.gguf_file import write_gguf
 from scripts.demo_model.network import Network, Shape
 from scripts.demo_model.tokenizer import learn_corpus_vocabulary
 from scripts.demo_model.topics import load_topics, load_unknown
-from scripts.demo_model.training import Plan, Progress, save_checkpoint, train
+from scripts.demo_model.training import Plan, Progress, load_checkpoint, save_checkpoint, train
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "resources" / "models" / "alcove-demo.gguf"
-STEPS = 6000
+FIRST_STEPS = 2500
+SECOND_STEPS = 2500
+CONTINUED_RATE = 1.2e-3
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the demo guide built into Alcove.")
     parser.add_argument("--out", type=Path, default=MODEL, help="the GGUF file to write")
     parser.add_argument("--checkpoint", type=Path, help="where the PyTorch weights go (default: beside the GGUF file)")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--resume", type=Path, help="a checkpoint: only the second stretch is trained")
+    parser.add_argument(
+        "--continue", dest="goes_on", action="store_true", help="the checkpoint has the heads that copy"
+    )
+    parser.add_argument("--first-steps", type=int, default=FIRST_STEPS, help="before the heads that copy are added")
+    parser.add_argument("--second-steps", type=int, default=SECOND_STEPS, help="after that, at a falling rate")
+    parser.add_argument("--minutes", type=float, default=0.0, help="end the second stretch after this time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--learning-rate", type=float, default=Plan(1).learning_rate)
     for field in fields(Shape):
         if isinstance(field.default, int):
             parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, default=field.default)
@@ -51,14 +58,18 @@ def main() -> int:
     torch.set_num_threads(1)
     torch.manual_seed(arguments.seed)
     shape = Shape(**{field.name: getattr(arguments, field.name) for field in fields(Shape) if field.type == "int"})
-    plan = Plan(arguments.steps, arguments.seed, learning_rate=arguments.learning_rate)
+    first_steps = 0 if arguments.resume else arguments.first_steps
+    plan = Plan(first_steps, arguments.second_steps, arguments.minutes, seed=arguments.seed)
+    if arguments.goes_on:
+        plan = replace(plan, add_heads=False, copying=0.12, flat=0.1, second_learning_rate=CONTINUED_RATE)
     checkpoint = arguments.checkpoint or arguments.out.with_suffix(".pt")
     corpus = Corpus(load_topics(), load_unknown())
-    print("learning the vocabulary", flush=True)
-    vocabulary = learn_corpus_vocabulary(corpus, shape.vocabulary, plan.seed)
-    network = Network(shape)
+    if arguments.resume:
+        network, vocabulary = load_checkpoint(arguments.resume)
+    else:
+        network, vocabulary = Network(shape), learn_corpus_vocabulary(corpus, shape.vocabulary, plan.seed)
     size = sum(parameter.numel() for parameter in network.parameters())
-    print(f"{size:,} parameters, {plan.steps:,} steps", flush=True)
+    print(f"{size:,} parameters before the heads that copy", flush=True)
 
     def report(progress: Progress) -> None:
         print(
@@ -67,12 +78,11 @@ def main() -> int:
             flush=True,
         )
 
-    def save(progress: Progress) -> None:
+    def save(network: Network, progress: Progress) -> None:
         save_checkpoint(network, vocabulary, checkpoint)
         write_gguf(network, vocabulary, arguments.out)
 
-    final = train(network, corpus, vocabulary, plan, report, save)
-    report(final)
+    train(network, corpus, vocabulary, plan, report, save)
     print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes", flush=True)
     return 0
 

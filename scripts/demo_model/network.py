@@ -19,6 +19,8 @@ SWIGLU_LIMIT = 7.0
 SWIGLU_ALPHA = 1.702
 YARN_BETA_FAST = 32.0
 YARN_BETA_SLOW = 1.0
+YARN_FACTOR = 32.0
+YARN_MAGNITUDE = 1 + 0.1 * math.log(YARN_FACTOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Shape:
     expert_width: int = 64
     window: int = 128
     rope_base: float = 150_000.0
-    rope_factor: float = 32.0
+    rope_factor: float = YARN_FACTOR
     rope_original_context: int = 4096
     norm_epsilon: float = 1e-5
 
@@ -59,8 +61,7 @@ def rotary_angles(shape: Shape, length: int) -> tuple[Tensor, Tensor]:
     keep = 1 - ((index - low) / max(0.001, high - low)).clamp(0, 1)
     scaled = frequency / shape.rope_factor * (1 - keep) + frequency * keep
     angle = torch.arange(length, dtype=torch.float64)[:, None] * scaled[None]
-    magnitude = 1 + 0.1 * math.log(shape.rope_factor)
-    return (angle.cos() * magnitude).float(), (angle.sin() * magnitude).float()
+    return (angle.cos() * YARN_MAGNITUDE).float(), (angle.sin() * YARN_MAGNITUDE).float()
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
@@ -192,15 +193,20 @@ class Network(nn.Module):
         `ids` and `positions` are (batch, length); `visible` is (batch, length, length), true where the token of the row
         may see the token of the column. The sliding window is applied here, by position.
         """
+        x = self.after_block(len(self.blocks) - 1, ids, positions, visible)
+        if select is not None:
+            x = x.flatten(0, 1)[select]
+        return rms_norm(x, self.final_norm, self.shape.norm_epsilon) @ self.head.T
+
+    def after_block(self, last: int, ids: Tensor, positions: Tensor, visible: Tensor) -> Tensor:
+        """The residual stream after block `last`, (batch, length, width)."""
         cosine, sine = (table[positions][:, None] for table in rotary_angles(self.shape, int(positions.max()) + 1))
         near = visible & (positions[:, :, None] - positions[:, None, :] < self.shape.window)
         full, window = (_attention_mask(seen) for seen in (visible, near))
         x = self.embedding[ids]
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks[: last + 1]):
             x = block(x, cosine, sine, window if index % 2 == 0 else full)
-        if select is not None:
-            x = x.flatten(0, 1)[select]
-        return rms_norm(x, self.final_norm, self.shape.norm_epsilon) @ self.head.T
+        return x
 
     def balance(self) -> Tensor:
         """The routers' balance loss of the last training batch: 1 when experts are used evenly."""

@@ -57,7 +57,10 @@ def _append(node: Node, before: int, sequence: Sequence, tokenizer: Tokenizer) -
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Sequences padded to one length, and the targets with a weight: where they are predicted, what, how important."""
+    """Sequences padded to one length, and the targets with a weight: where they are predicted, what, how important.
+
+    `ids` and `positions` are (batch, length), `visible` is (batch, length, length); the others are flat.
+    """
 
     ids: Tensor
     positions: Tensor
@@ -71,7 +74,7 @@ def make_batch(sequences: list[Sequence], padding: int) -> Batch:
     length = max(map(len, sequences))
     shape = (len(sequences), length)
     ids = torch.full(shape, padding)
-    positions, ends = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    positions, ends = (torch.zeros(shape, dtype=torch.long) for _ in range(2))
     select: list[int] = []
     targets: list[int] = []
     weights: list[float] = []
