@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     ENGINE_DIED = "engine-died"
     ENGINE_GARBAGE = "engine-garbage"
     ENGINE_START_FAILED = "engine-start-failed"
+    NO_DISPLAY = "no-display"
     BUG = "bug"
     # store
     DISK_FULL = "disk-full"
@@ -119,6 +120,10 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ErrorCode.ENGINE_START_FAILED: Sentences(
         "The engine that runs the model could not be started ({reason}).",
         "Start Alcove again; reinstall it if this stays.",
+    ),
+    ErrorCode.NO_DISPLAY: Sentences(
+        "There is no display to open a window on.",
+        "Start Alcove on a desktop, or use it in the terminal: alcove ask, alcove chat.",
     ),
     ErrorCode.BUG: Sentences("Something went wrong inside Alcove ({reason}).", "The log has the details."),
     ErrorCode.DISK_FULL: Sentences("The disk that holds {path} is full.", "Free some space; nothing stored is lost."),
