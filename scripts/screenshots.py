@@ -43,7 +43,7 @@ from app.ui.shell.rail import Pane
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 USUAL = (1120, 760)
-TALL = (1120, 960)  # a whole table and a whole piece of code
+TALL = (1120, 1010)  # a whole table and a whole piece of code
 DAY = 86_400
 PATIENCE_MS = 60_000
 TOKEN_S = 0.004  # the demo model is so fast that the middle of an answer would be missed

@@ -50,7 +50,6 @@ class ModelCard(QFrame):
         self.forget_button.setProperty("kind", "quiet")
         self.forget_button.setAccessibleName(self.tr("Forget {model}").format(model=model.name))
         self.forget_button.setToolTip(self.tr("Take it off the list; the file stays where it is"))
-        self.forget_button.setVisible(not model.builtin)
         self.forget_button.clicked.connect(lambda: self.forget_requested.emit(model.id))
 
         self._badges.addStretch(1)
@@ -66,6 +65,7 @@ class ModelCard(QFrame):
         self._row.addLayout(words, 1)
         self._row.addWidget(self.forget_button, 0, Qt.AlignmentFlag.AlignVCenter)
         self._row.addWidget(self.use_button, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.forget_button.setVisible(not model.builtin)
         self.set_current(current)
         self.set_theme(theme)
 

@@ -52,7 +52,6 @@ class NumberField(QFrame):
         self.more = self._button(self.tr("More"), 1)
         self._unit = QLabel(setting.unit)
         self._unit.setObjectName("unit")
-        self._unit.setVisible(bool(setting.unit))
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(0)

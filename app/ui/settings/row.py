@@ -38,7 +38,8 @@ class SettingRow(QWidget):
         self.help.setProperty("kind", "muted")
         self.applies = QLabel(self.tr("Takes effect {when}.").format(when=in_words(setting.applies.value)))
         self.applies.setProperty("kind", "caption")
-        self.applies.setVisible(setting.applies is not Applies.AT_ONCE)
+        if setting.applies is Applies.AT_ONCE:
+            self.applies.hide()
         self.error = QLabel()
         self.error.setObjectName("settingError")
         self.error.hide()

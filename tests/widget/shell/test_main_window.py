@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QFrame, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
@@ -394,6 +394,38 @@ def test_a_link_is_shown_before_it_is_opened(program: Program) -> None:
 
 
 # ---- For everyone ----
+
+
+class WindowWatch(QObject):
+    """Notes every window that is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.shown.append(f"{type(watched).__name__} {watched.objectName()}")
+        return False
+
+
+def test_no_part_flashes_up_as_a_window_of_its_own(start: Start, qapp: QApplication, another_model: Path) -> None:
+    watch = WindowWatch()
+    qapp.installEventFilter(watch)
+    program = start()
+    program.ask("What is Alcove?")
+    with program.qtbot.waitSignal(program.models.current_changed):
+        program.models.add_file(another_model)
+    for pane in (Pane.MODELS, Pane.SETTINGS, Pane.CHAT):
+        program.window.show_pane(pane)
+    program.settings.set_value(THEME.key, "dark")
+    program.settings.set_value(TEXT_SIZE.key, 120)
+    program.window.resize(480, 600)
+    program.chat.delete(program.chat_id())
+    program.qtbot.waitUntil(program.window.toast.isVisible)
+    qapp.removeEventFilter(watch)
+    assert watch.shown == ["MainWindow "]
+    assert program.window.isActiveWindow()
 
 
 def test_every_control_has_a_name(program: Program) -> None:
