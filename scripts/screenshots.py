@@ -240,9 +240,7 @@ def stream(s: Studio, theme: str) -> None:
         return len("".join(written)) > 130
 
     s.ask("What is reasoning effort?", enough)
-    settled = QEventLoop()
-    QTimer.singleShot(40, settled.quit)  # what has just come is drawn
-    settled.exec()
+    s.window.chat_pane.transcript.pace.flush()  # what has just come is drawn
     s.take(f"streaming-{theme}", at_once=True)
     if s.chat.busy:
         wait_for(s.chat.answer_finished, s.chat.stop)

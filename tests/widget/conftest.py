@@ -91,8 +91,13 @@ class Program:
     problems: list[UserError]
 
     def wait_ready(self) -> None:
-        """Wait until the model is loaded."""
-        self.qtbot.waitUntil(lambda: self.engine.state.phase is Phase.READY, timeout=ANSWER_MS)
+        """Wait until the chosen model is loaded."""
+
+        def ready() -> bool:
+            state = self.engine.state
+            return state.phase is Phase.READY and state.model_name == self.models.current().name
+
+        self.qtbot.waitUntil(ready, timeout=ANSWER_MS)
 
     def wait_answer(self, act: Callable[[], object]) -> None:
         """Do something that is answered, and wait for the end of the answer."""

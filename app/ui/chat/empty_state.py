@@ -52,6 +52,8 @@ class ExampleCard(QPushButton):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             self._words.addWidget(label)
+        self._words.addStretch(1)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""
@@ -156,6 +158,7 @@ class EmptyState(QScrollArea):
         direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         self._hint_row.setDirection(direction)
         self._info.setVisible(wide)
+        self._hint_words.setWordWrap(not wide)
         self.models_link.setText(self.models_link.accessibleName() if wide else self.tr("Add gpt-oss-20b"))
         self._grid.setColumnStretch(0, 1)
         self._grid.setColumnStretch(1, 1 if columns == 2 else 0)
@@ -164,9 +167,8 @@ class EmptyState(QScrollArea):
         hint = QWidget()
         self._hint_row = QBoxLayout(QBoxLayout.Direction.LeftToRight, hint)
         self._info = QLabel()
-        words = QLabel(self.tr("You are talking to the small built-in guide."))
+        self._hint_words = words = QLabel(self.tr("You are talking to the small built-in guide."))
         words.setProperty("kind", "muted")
-        words.setWordWrap(True)
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         words.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.models_link = QPushButton(self.tr("Add gpt-oss-20b for real answers"))

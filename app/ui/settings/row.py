@@ -23,10 +23,8 @@ class SettingRow(QWidget):
         super().__init__(parent)
         self.setting = setting
         self.editor = editor_for(setting, theme, lambda value: self.entered.emit(setting.key, value))
-        label = QLabel(in_words(setting.label))
+        self._label = label = QLabel(in_words(setting.label))
         label.setObjectName("settingLabel")
-        label.setWordWrap(True)
-        label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.changed_dot = StateDot()
         self.changed_dot.setToolTip(self.tr("Changed from the default"))
         self.changed_dot.setAccessibleName(self.tr("Changed from the default"))
@@ -88,7 +86,11 @@ class SettingRow(QWidget):
     def set_room(self, room: int, narrow: bool) -> None:
         """Where there is little room (pixels), or much to write, the editor stands below the words."""
         margins = self._row.contentsMargins()
-        self.editor.set_room(room - margins.left() - margins.right())
+        inside = room - margins.left() - margins.right()
+        beside = 2 * self._title.spacing() + self.changed_dot.width() + self.reset_button.width()
+        # A label that may wrap does so before it has to.
+        self._label.setWordWrap(self._label.fontMetrics().horizontalAdvance(self._label.text()) > inside - beside)
+        self.editor.set_room(inside)
         below = narrow or self.setting.multiline
         direction = QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
         self._row.setDirection(direction)

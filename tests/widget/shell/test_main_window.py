@@ -11,7 +11,6 @@ from pytestqt.qtbot import QtBot
 from app.domain.conversation import Effort, Role
 from app.domain.errors import ErrorCode
 from app.domain.settings import CHAT_LIST_SHOWN, TEXT_SIZE, THEME, WINDOW_PLACE
-from app.services.payloads import Phase
 from app.ui.main_window import MainWindow
 from app.ui.shell.dialogs import LinkQuestion
 from app.ui.shell.rail import Pane
@@ -349,7 +348,7 @@ def test_a_model_that_cannot_be_loaded_is_told_and_loaded_again_when_asked(
     program.wait_ready()
     with program.qtbot.waitSignal(program.models.current_changed):
         program.models.add_file(another_model)
-    program.qtbot.waitUntil(lambda: program.engine.state.phase is Phase.READY, timeout=ANSWER_MS)
+    program.wait_ready()
     program.models.select(program.models.models()[0].id)
     program.wait_ready()
     away = another_model.rename(another_model.with_suffix(".away"))
