@@ -6,8 +6,9 @@ It needs PyTorch and three more packages that the program itself does without; g
     train-env/bin/pip install torch==2.13.0 tokenizers==0.23.3 gguf==0.19.0 numpy
     train-env/bin/python scripts/train_demo_model.py
 
-The released model takes about three quarters of an hour on one processor core (more threads are slower: the matrices
-are small). Every few minutes the GGUF file and a checkpoint beside it are replaced, so that a usable file exists early.
+This takes about three quarters of an hour on one quiet processor core (more threads are slower: the matrices are
+small). Every few minutes the GGUF file and the checkpoint are replaced, so that a usable file exists early. The card
+beside the model names the commands that made the released file.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from scripts.demo_model.training import Plan, Progress, load_checkpoint, save_ch
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "resources" / "models" / "alcove-demo.gguf"
+CHECKPOINT = ROOT / "build" / "alcove-demo.pt"
 FIRST_STEPS = 2500
 SECOND_STEPS = 2500
 CONTINUED_RATE = 1.2e-3
@@ -38,7 +40,7 @@ CONTINUED_RATE = 1.2e-3
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the demo guide built into Alcove.")
     parser.add_argument("--out", type=Path, default=MODEL, help="the GGUF file to write")
-    parser.add_argument("--checkpoint", type=Path, help="where the PyTorch weights go (default: beside the GGUF file)")
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="where the PyTorch weights go")
     parser.add_argument("--resume", type=Path, help="a checkpoint: only the second stretch is trained")
     parser.add_argument(
         "--continue", dest="goes_on", action="store_true", help="the checkpoint has the heads that copy"
@@ -62,14 +64,15 @@ def main() -> int:
     plan = Plan(first_steps, arguments.second_steps, arguments.minutes, seed=arguments.seed)
     if arguments.goes_on:
         plan = replace(plan, add_heads=False, copying=0.12, flat=0.1, second_learning_rate=CONTINUED_RATE)
-    checkpoint = arguments.checkpoint or arguments.out.with_suffix(".pt")
+    checkpoint = arguments.checkpoint
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     corpus = Corpus(load_topics(), load_unknown())
     if arguments.resume:
         network, vocabulary = load_checkpoint(arguments.resume)
     else:
         network, vocabulary = Network(shape), learn_corpus_vocabulary(corpus, shape.vocabulary, plan.seed)
     size = sum(parameter.numel() for parameter in network.parameters())
-    print(f"{size:,} parameters before the heads that copy", flush=True)
+    print(f"{size:,} parameters{'' if arguments.goes_on else ' before the heads that copy are added'}", flush=True)
 
     def report(progress: Progress) -> None:
         print(

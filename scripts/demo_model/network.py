@@ -25,7 +25,7 @@ YARN_MAGNITUDE = 1 + 0.1 * math.log(YARN_FACTOR)
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The sizes of a network; the defaults are the released demo guide."""
+    """The sizes of a network; the defaults are the released demo guide's, before it gets the heads that copy."""
 
     vocabulary: int = 2560
     width: int = 128
