@@ -121,7 +121,9 @@ def _parse_json(text: str) -> object:
     if len(text) > MAX_CHARS:
         raise _InvalidError(f"it is longer than {MAX_CHARS:,} characters")
     try:
-        value: object = json.loads(text.removeprefix("\ufeff"), parse_constant=_no_constant, parse_float=_finite)
+        value: object = json.loads(
+            text.removeprefix("\ufeff"), parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded
+        )
     except json.JSONDecodeError as error:
         raise _InvalidError(f"{error.msg} in line {error.lineno}, column {error.colno}") from None
     except ValueError:
@@ -142,6 +144,12 @@ def _finite(text: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise ValueError(text)
     return number
+
+
+def _bounded(text: str) -> int:
+    """An integer that a prompt can hold: what does not fit into 64 bits is written as a float there."""
+    _finite(text)
+    return int(text)
 
 
 def _too_deep() -> str:

@@ -168,6 +168,8 @@ def test_a_result_without_a_name_takes_the_preceding_calls(messages: list[Any], 
         ('{"a": [-Infinity]}', "-Infinity is not a JSON number"),
         ('{"a": 1e999}', "a number in it is too large"),
         ('{"a": -1e999}', "a number in it is too large"),
+        ('{"a": ' + "9" * 400 + "}", "a number in it is too large"),
+        ('{"a": -' + "9" * 400 + "}", "a number in it is too large"),
         ('{"a": ' + "9" * 5000 + "}", "a number in it is too large"),
         ("[" * 100_000, f"it is nested more than {MAX_DEPTH} levels deep"),
         ("[" * 100_000 + "]" * 100_000, f"it is nested more than {MAX_DEPTH} levels deep"),
@@ -175,7 +177,7 @@ def test_a_result_without_a_name_takes_the_preceding_calls(messages: list[Any], 
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), f"it is nested more than {MAX_DEPTH} levels deep"),
         (" " * (MAX_CHARS + 1), "it is longer than 64,000,000 characters"),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_what_is_no_json_is_refused(text: str, reason: str) -> None:
     error = refused(text)
