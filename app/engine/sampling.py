@@ -17,7 +17,7 @@ def check_sampling(sampling: Sampling) -> None:
     """Raises UserError when a parameter is out of its bounds."""
     rules = (
         ("temperature", sampling.temperature >= 0),
-        ("top_p", 0 < sampling.top_p <= 1),
+        ("top_p", 0 <= sampling.top_p <= 1),
         ("top_k", 0 <= sampling.top_k < 2**31),
         ("min_p", 0 <= sampling.min_p <= 1),
         ("repeat_penalty", sampling.repeat_penalty > 0),

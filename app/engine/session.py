@@ -276,8 +276,11 @@ class Answer:
             sampled += 1
             self._sampled = sampled
             take(parse(token))
+            # The parser sees an end where the model goes on, as when it begins to speak for the user.
+            if ended := self._parser.finish_reason:
+                return ended
             if token in stops:
-                return self._parser.finish_reason or FinishReason.STOP
+                return FinishReason.STOP
             if sampled >= limit:
                 return FinishReason.LENGTH
             if cancelled():

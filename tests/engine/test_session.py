@@ -28,6 +28,7 @@ from app.engine.protocol import (
     Unload,
     Unloaded,
 )
+from tests.support import engine_children as children
 from tests.support.engine import DEMO, QUESTION, Engine, dialogue, started
 
 GREEDY = Sampling(temperature=0)
@@ -112,10 +113,11 @@ def test_a_seed_says_the_same_twice_and_others_differ(demo: Engine) -> None:
     [
         Sampling(temperature=0.7, top_k=1, seed=3),
         Sampling(temperature=1, top_p=1e-6, seed=3),
+        Sampling(temperature=1, top_p=0, seed=3),
         Sampling(temperature=1, min_p=1, seed=3),
         Sampling(temperature=1e-6, seed=3),
     ],
-    ids=["top_k", "top_p", "min_p", "temperature"],
+    ids=["top_k", "top_p", "top_p=0", "min_p", "temperature"],
 )
 def test_each_parameter_drawn_tight_is_greedy(demo: Engine, sampling: Sampling) -> None:
     assert demo.ask(dialogue(QUESTION), sampling).text == demo.ask(dialogue(QUESTION), GREEDY).text
@@ -131,7 +133,7 @@ def test_the_repeat_penalty_changes_what_is_said(demo: Engine) -> None:
     "sampling",
     [
         Sampling(temperature=-1),
-        Sampling(top_p=0),
+        Sampling(top_p=-0.1),
         Sampling(top_p=1.5),
         Sampling(top_k=-1),
         Sampling(top_k=2**31),
@@ -187,6 +189,15 @@ def test_an_empty_dialogue_is_refused(demo: Engine) -> None:
 def test_long_runs_do_not_overflow_the_tokenizer(demo: Engine, run: str) -> None:
     rendered = demo.render(dialogue(run * 100_000))
     assert run * 100_000 in "".join(rendered.pieces)
+
+
+def test_nothing_is_generated_unseen_after_the_answers_end() -> None:
+    with started(entry=children.talks_on) as engine:
+        engine.load()
+        answer = engine.ask(dialogue(QUESTION))
+    assert answer.text == ("", "", "Yes.")
+    assert answer.finished.reason is FinishReason.STOP
+    assert answer.finished.usage.completion_tokens < 20
 
 
 def test_only_what_is_new_is_read_when_the_prompt_continues(engine: Engine) -> None:

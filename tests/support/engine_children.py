@@ -93,6 +93,26 @@ def flood(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
             events.send_bytes(frame)
 
 
+def talks_on(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child with a model that ends its answer and then goes on as the user, without an end."""
+    from app.engine import session
+    from app.engine.llama_backend import LlamaContext, LlamaModel, LlamaSampler
+
+    script: list[int] = []
+
+    class Loaded(session.LoadedModel):
+        def __init__(self, model: LlamaModel, context: LlamaContext) -> None:
+            super().__init__(model, context)
+            ids = {name: token for token, name in model.special_tokens.items()}
+            for part in ("<|channel|>", "final", "<|message|>", "Yes.", "<|end|>", "<|start|>", "user", "<|message|>"):
+                script.extend([ids[part]] if part in ids else model.tokenize(part))
+            script.extend(model.tokenize("And then? ") * 1000)
+
+    session.LoadedModel = Loaded  # type: ignore[misc]
+    LlamaSampler.sample = lambda self: script.pop(0)  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
 def broken_render(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real child with a bug in it."""
     from app.engine.session import EngineSession
