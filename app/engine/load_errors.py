@@ -23,6 +23,10 @@ def load_error(path: Path, errors: Sequence[str]) -> UserError:
     return UserError(ErrorCode.MODEL_LOAD_FAILED, name=path.name, reason=_cause(errors, "error loading model"))
 
 
+# The function's name, and what was being done.
+_PREFIX = re.compile(r"(?:\w+: )?(?:error loading model(?: \w+)?: )*")
+
+
 def _cause(errors: Sequence[str], mark: str) -> str:
     line = next((line for line in errors if mark in line), errors[-1] if errors else "")
-    return line.rpartition(": ")[2] or "no reason given"
+    return _PREFIX.sub("", line, count=1) or "no reason given"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_cutting_keeps_the_text_and_bounds_the_runs(parts: list[tuple[str, int]]
 )
 def test_ordinary_text_stays_whole(text: str) -> None:
     assert list(bounded_runs(text)) == [text]
+
+
+def test_words_just_below_the_bound_are_looked_through_quickly() -> None:
+    text = " ".join(["a" * MAX_RUN] * 1000)
+    begin = time.process_time()
+    assert list(bounded_runs(text)) == [text]
+    assert time.process_time() - begin < 0.5  # a search from every letter holds Python's lock for longer than a second
 
 
 def test_a_long_run_is_cut_at_the_bound() -> None:
@@ -119,6 +127,16 @@ PREFIX = "llama_model_load: error loading model: "
             [PREFIX + "missing tensor 'output_norm.weight'", "llama_model_load_from_file_impl: failed to load model"],
             ErrorCode.MODEL_LOAD_FAILED,
             {"name": "m.gguf", "reason": "missing tensor 'output_norm.weight'"},
+        ),
+        (
+            [PREFIX + "error loading model hyperparameters: key not found in model: gpt-oss.block_count"],
+            ErrorCode.MODEL_LOAD_FAILED,
+            {"name": "m.gguf", "reason": "key not found in model: gpt-oss.block_count"},
+        ),
+        (
+            ["gguf_init_from_reader: tensor 'a: b' has invalid number of dimensions: 5 > 4"],
+            ErrorCode.GGUF_BROKEN,
+            {"path": "a/m.gguf", "reason": "tensor 'a: b' has invalid number of dimensions: 5 > 4"},
         ),
         ([], ErrorCode.MODEL_LOAD_FAILED, {"name": "m.gguf", "reason": "no reason given"}),
     ],
