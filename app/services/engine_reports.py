@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from app.domain.conversation import Dialogue
-from app.domain.errors import ErrorCode, UserError
+from app.domain.errors import UserError
 from app.domain.generation import FinishReason, Sampling, Timings, Usage
 from app.domain.settings import CONTEXT_LENGTH, THREADS, Settings
-from app.engine.protocol import Failed, LoadPlan
+from app.engine.protocol import LoadPlan
 from app.hub.library import InstalledModel
 
 
@@ -106,12 +106,3 @@ def gathered(reports: tuple[Report, ...]) -> tuple[Report, ...]:
         else:
             result.append(report)
     return tuple(result)
-
-
-def error_of(failed: Failed) -> UserError:
-    """The error that a `Failed` carries; a child that names an unknown one is no better than one that sends garbage."""
-    try:
-        code = ErrorCode(failed.code)
-    except ValueError:
-        return UserError(ErrorCode.ENGINE_GARBAGE)
-    return UserError(code, **failed.values)

@@ -11,6 +11,7 @@ from app.domain.conversation import Dialogue
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Sampling
 from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
+from app.engine.failures import error_of
 from app.engine.protocol import (
     AnswerText,
     Cancel,
@@ -37,7 +38,6 @@ from app.services.engine_reports import (
     Target,
     TextGrew,
     ToolCallMade,
-    error_of,
 )
 from app.services.payloads import EngineState, Phase
 

@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.conversation import Message, Role, ToolCall
-from app.domain.errors import ErrorCode
 from app.domain.generation import FinishReason, Sampling, Timings, Usage
 from app.domain.tree import MessageNode
-from app.engine.protocol import Failed
-from app.services.engine_reports import Ended, JobReport, Reading, TextGrew, ToolCallMade, error_of, gathered
+from app.services.engine_reports import Ended, JobReport, Reading, TextGrew, ToolCallMade, gathered
 from app.services.growing_answer import GrowingAnswer
 
 texts = st.builds(
@@ -72,8 +70,3 @@ def test_an_answer_ended_by_an_error_stays_incomplete() -> None:
     node = answer([TextGrew(1, answer="half")], 1).end(Ended(1, FinishReason.ERROR))
     assert not node.complete
     assert node.message.content == "half"
-
-
-def test_a_failure_of_an_unknown_kind_is_garbage() -> None:
-    assert error_of(Failed(1, "prompt-too-long", {"tokens": "9", "room": "8"})).values == {"tokens": "9", "room": "8"}
-    assert error_of(Failed(1, "no-such-code")).code is ErrorCode.ENGINE_GARBAGE
