@@ -7,6 +7,8 @@ them. Anything else that is raised is a bug.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.domain.printable import printable
+
 
 class ErrorCode(StrEnum):
     """Stable names of known errors; they appear in ``--json`` output and in logs."""
@@ -28,6 +30,7 @@ class ErrorCode(StrEnum):
     INVALID_CONVERSATION = "invalid-conversation"
     INVALID_REQUEST = "invalid-request"
     INVALID_OPTION = "invalid-option"
+    OUTPUT_FAILED = "output-failed"
     # engine
     MODEL_LOAD_FAILED = "model-load-failed"
     OUT_OF_MEMORY = "out-of-memory"
@@ -96,6 +99,9 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ),
     ErrorCode.INVALID_REQUEST: Sentences("The request is not understood: {reason}.", "Correct it and send it again."),
     ErrorCode.INVALID_OPTION: Sentences("{reason}.", "Run the command with --help to see what it takes."),
+    ErrorCode.OUTPUT_FAILED: Sentences(
+        "The output cannot be written ({reason}).", "Check where it goes, and that there is space."
+    ),
     ErrorCode.MODEL_LOAD_FAILED: Sentences(
         "The model {name} could not be loaded ({reason}).", "Check the file, or choose another model."
     ),
@@ -160,9 +166,12 @@ SENTENCES: dict[ErrorCode, Sentences] = {
 
 
 class UserError(Exception):
-    """A known error with values for its sentences; ``values`` are shown to the user, so they are plain text."""
+    """A known error with values for its sentences.
 
-    def __init__(self, code: ErrorCode, **values: str | int | float) -> None:
+    The values are as they were found, maybe in a hostile file; the sentences show none of it that a terminal obeys.
+    """
+
+    def __init__(self, code: ErrorCode, /, **values: str | int | float) -> None:
         super().__init__(code, values)
         self.code = code
         self.values: dict[str, str] = {key: str(value) for key, value in values.items()}
@@ -170,12 +179,15 @@ class UserError(Exception):
     @property
     def what(self) -> str:
         """What happened and what it means, in English."""
-        return SENTENCES[self.code].what.format(**self.values)
+        return self._filled(SENTENCES[self.code].what)
 
     @property
     def remedy(self) -> str:
         """What to do next, in English."""
-        return SENTENCES[self.code].remedy.format(**self.values)
+        return self._filled(SENTENCES[self.code].remedy)
+
+    def _filled(self, template: str) -> str:
+        return template.format_map({key: printable(value) for key, value in self.values.items()})
 
     def __str__(self) -> str:
         return f"{self.what} {self.remedy}"

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
+from app.domain.printable import printable
 from app.engine.load_errors import load_error
 from app.engine.long_runs import bounded_runs
 
@@ -33,6 +34,11 @@ PREFILL_SLICE = 256
 
 PENALTY_WINDOW = 64
 """How many of the last generated tokens the repeat penalty looks at."""
+
+# How often OpenMP's barrier looks before it sleeps. Its own default spins for milliseconds, and each barrier then waits
+# for a time slice of whatever else holds a core: 6 tokens/s instead of 20 (docs/measurements.md). Read by the library
+# when the first variant is loaded.
+BARRIER_SPINS = 1000
 
 # Reports AMX where the hypervisor does not give it, and dies on it; nothing short of running it can tell.
 REFUSED_VARIANTS = frozenset({"sapphirerapids"})
@@ -77,6 +83,7 @@ def load_backends(variant: str = "") -> tuple[str, ...]:
 
     Returns the names of what was loaded, the processor's first. Raises UserError when no processor variant loads.
     """
+    os.environ.setdefault("GOMP_SPINCOUNT", str(BARRIER_SPINS))
     llama.llama_backend_init()
     folder = Path(llama._base_path)  # pyright: ignore[reportPrivateUsage]
     loaded: list[str] = []
@@ -157,14 +164,14 @@ class LlamaModel:
                 trim(0)
 
     def metadata(self, key: str) -> str:
-        """A value of the file's metadata as text, "" when it has none."""
+        """A value of the file's metadata as text that is safe to show, "" when it has none."""
         read: Any = llama.llama_model_meta_val_str
         size = read(self._model, key.encode(), ctypes.create_string_buffer(1), 1)
         if size < 0:
             return ""
         buffer = ctypes.create_string_buffer(size + 1)
         read(self._model, key.encode(), buffer, size + 1)
-        return buffer.value.decode("utf-8", "replace")
+        return printable(buffer.value.decode("utf-8", "replace"))
 
     # ---- Vocabulary ----
 

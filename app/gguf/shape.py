@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import ErrorCode, UserError
+from app.domain.printable import printable
 from app.gguf.header import TOKENS_KEY, Header, read_header_file
 
 # Without these a vocabulary cannot carry a harmony conversation.
@@ -17,7 +18,8 @@ HARMONY_TOKENS: Final = frozenset(
 class ModelShape:
     """A model by its header. ``parameters`` counts weights, ``trained_context`` tokens, ``size_bytes`` the file.
 
-    ``quantization`` is the number format that most of the bytes are in. 0 and "" stand for: the file does not say.
+    ``quantization`` is the number format that most of the bytes are in. 0 and "" stand for: the file does not say. The
+    texts are safe to show.
     """
 
     name: str
@@ -47,8 +49,8 @@ def shape_of(header: Header, path: str) -> ModelShape:
     for tensor in header.tensors:
         by_type[tensor.type.name] = by_type.get(tensor.type.name, 0) + tensor.size_bytes
     return ModelShape(
-        name=_text(header, "general.name"),
-        architecture=architecture,
+        name=printable(_text(header, "general.name")),
+        architecture=printable(architecture),
         parameters=sum(tensor.elements for tensor in header.tensors),
         quantization=max(by_type, key=lambda name: by_type[name]),
         trained_context=_number(header, f"{architecture}.context_length"),

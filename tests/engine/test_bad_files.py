@@ -66,6 +66,13 @@ def test_an_unknown_architecture_is_named(demo: Engine, tmp_path: Path, model: b
     assert demo.expect(Failed).values == {"architecture": "gpt-xyz"}
 
 
+def test_a_name_that_a_terminal_would_obey(demo: Engine, tmp_path: Path, model: bytes) -> None:
+    at = model.index(b"general.name") + len(b"general.name") + 4 + 8  # behind the value's type and length
+    path = tmp_path / "named.gguf"
+    path.write_bytes(model[:at] + b"\x1b" + model[at + 1 :])
+    assert demo.load(path).name.startswith("\ufffd")
+
+
 def test_a_missing_file(demo: Engine, tmp_path: Path) -> None:
     assert demo.failure(tmp_path / "none.gguf") is ErrorCode.FILE_NOT_FOUND
 

@@ -58,6 +58,27 @@ def test_values_are_not_templates() -> None:
     assert error.what == "There is no file {path} {0} {x!r}."
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a\x1b[31mb", "a\ufffd[31mb"),
+        ("a\x9b31mb\x7f\0", "a\ufffd31mb\ufffd\ufffd"),
+        ("two\nlines\tand\rmore", "two lines and more"),
+        ("gpj.\u202eelif\u2066", "gpj.\ufffdelif\ufffd"),
+        ("half\udcff", "half\ufffd"),
+        ("modèle\u00a0模型 👩\u200d💻 \u200f", "modèle\u00a0模型 👩\u200d💻 \u200f"),
+    ],
+)
+def test_a_sentence_shows_nothing_that_a_terminal_obeys(value: str, shown: str) -> None:
+    error = UserError(ErrorCode.FILE_NOT_FOUND, path=value)
+    assert error.what == f"There is no file {shown}."
+    assert error.values == {"path": value}
+
+
+def test_a_value_may_have_any_name() -> None:
+    assert UserError(ErrorCode.BUG, code="x", self="y", reason="z").values == {"code": "x", "self": "y", "reason": "z"}
+
+
 def raised() -> Iterator[tuple[str, ErrorCode, set[str]]]:
     """Every ``UserError(ErrorCode.X, ...)`` in the program: where it stands, its code, the values it names."""
     for path in sorted(APP.rglob("*.py")):

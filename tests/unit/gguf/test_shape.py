@@ -44,6 +44,19 @@ def test_a_whole_model() -> None:
     )
 
 
+def test_texts_of_a_hostile_file_are_safe_to_show() -> None:
+    gguf = GGUF(
+        [
+            entry("general.architecture", STRING, "gpt\x1bc"),
+            entry("general.name", STRING, "\x1b]0;owned\x07 Model"),
+            entry("gpt\x1bc.context_length", U32, 4096),
+        ]
+    )
+    found = shape(gguf)
+    assert (found.name, found.architecture) == ("\ufffd]0;owned\ufffd Model", "gpt\ufffdc")
+    assert found.trained_context == 4096
+
+
 def test_what_the_file_does_not_say() -> None:
     found = shape(GGUF())
     assert (found.name, found.trained_context, found.layers, found.vocabulary) == ("", 0, 0, 0)
