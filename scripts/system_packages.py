@@ -41,6 +41,8 @@ QT = (
     Need("libdbus-1.so.3", ("libdbus-1-3", "dbus-libs", "dbus", "libdbus-1-3")),
     Need("libxkbcommon.so.0", ("libxkbcommon0", "libxkbcommon", "libxkbcommon", "libxkbcommon0")),
 )
+# llama.cpp, whose threads wait for each other by OpenMP's barriers.
+ENGINE = (Need("libgomp.so.1", ("libgomp1", "libgomp", "gcc-libs", "libgomp1")),)
 # A window on an X11 display (Wayland sessions have one too, and Qt falls back to it).
 X11 = (
     Need("libxcb-cursor.so.0", ("libxcb-cursor0", "xcb-util-cursor", "xcb-util-cursor", "libxcb-cursor0")),
@@ -106,7 +108,7 @@ def missing_needs(
     font: Callable[[], bool] = has_font,
 ) -> list[Need]:
     """What this Linux lacks; `venv` and `compiler` say whether those are needed at all."""
-    missing = [need for need in (*QT, *(X11 if display else ())) if not library(need.name)]
+    missing = [need for need in (*QT, *ENGINE, *(X11 if display else ())) if not library(need.name)]
     if not font():
         missing.append(FONT)
     if compiler and not has_compiler():

@@ -8,7 +8,7 @@ import pytest
 
 from scripts import system_packages
 from scripts.steps import SetUpError
-from scripts.system_packages import COMPILER, FONT, MANAGERS, QT, VENV, X11
+from scripts.system_packages import COMPILER, ENGINE, FONT, MANAGERS, QT, VENV, X11
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="root and sudo are POSIX's")
 
@@ -21,7 +21,7 @@ def names_missing(*, display: bool, present: set[str], font: bool = True) -> lis
     return [need.name for need in needs]
 
 
-ALL_LIBRARIES = {need.name for need in (*QT, *X11)}
+ALL_LIBRARIES = {need.name for need in (*QT, *ENGINE, *X11)}
 
 
 def test_nothing_is_missing_where_all_is_there() -> None:
@@ -34,8 +34,8 @@ def test_each_missing_library_is_named() -> None:
 
 
 def test_the_libraries_of_a_window_count_only_with_a_display() -> None:
-    assert names_missing(display=False, present={need.name for need in QT}) == []
-    assert names_missing(display=True, present={need.name for need in QT}) == [need.name for need in X11]
+    assert names_missing(display=False, present={need.name for need in (*QT, *ENGINE)}) == []
+    assert names_missing(display=True, present={need.name for need in (*QT, *ENGINE)}) == [need.name for need in X11]
 
 
 def test_a_font_is_needed() -> None:
@@ -65,7 +65,7 @@ def test_the_package_manager_is_found(found: set[str], expected: str | None) -> 
 
 @pytest.mark.parametrize("manager", MANAGERS)
 def test_every_need_has_a_package_everywhere(manager: str) -> None:
-    needs = [*QT, *X11, FONT, COMPILER, VENV]
+    needs = [*QT, *ENGINE, *X11, FONT, COMPILER, VENV]
     packages = system_packages.packages_for(needs, manager)
     assert all(packages)
     assert len(packages) == len(set(packages))
