@@ -5,7 +5,7 @@
 A plain install of llama-cpp-python compiles for the processor it runs on and dies on another. The version and
 the flags stand in pyproject.toml alone; the archive's hash stands in requirements/llama.txt. A wheel is kept
 per version, flags, compiler settings and platform in the user's cache folder (or ALCOVE_BUILD_CACHE), so that
-only the first run compiles: six to nine minutes on two cores.
+only the first run compiles: about ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -288,7 +288,7 @@ def ensure_wheel(wanted: Recipe, *, uv: Path, python: Path) -> Path:
         )
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    say(f"Building {PACKAGE} {wanted.version} ({wanted.backend}): six to nine minutes on two cores, once")
+    say(f"Building {PACKAGE} {wanted.version} ({wanted.backend}): about ten minutes on two cores, once")
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as temporary:
         work = Path(temporary)
         tools = work / "tools"
