@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from app import __version__, cli
 from app.cli.arguments import parser
-from app.cli.headless import use_utf8
 from app.cli.request import profile_folder
+from app.cli.status import Status
+from app.cli.streams import prepare_streams
 from app.domain.errors import ErrorCode, UserError
 from app.domain.settings import CURRENT_MODEL, LOG_LEVEL
 from app.engine.client import EngineClient
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from app.services.smoke_test import SmokeTest
     from app.ui.main_window import MainWindow
 
-DONE, FAILED, BAD = 0, 1, 2
-
 log = logging.getLogger(__name__)
 
 
@@ -44,20 +43,20 @@ def main(argv: list[str]) -> int:
     try:
         options = parser().parse_args(argv)
     except UserError as error:
-        use_utf8()
-        return refuse(error, BAD)
+        prepare_streams()
+        return refuse(error, Status.BAD_INPUT)
     if options.command is not None:
         return cli.run(argv)
-    use_utf8()
+    prepare_streams()
     if not has_display():
         if not options.smoke_test:
-            return refuse(UserError(ErrorCode.NO_DISPLAY), FAILED)
+            return refuse(UserError(ErrorCode.NO_DISPLAY), Status.FAILED)
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     folder = profile_folder(options)
     if folder is None and options.smoke_test:
         folder = Path(mkdtemp(prefix="alcove-"))
         status = open_window(options, ProfilePaths.locate(folder))
-        if status == DONE:  # otherwise its log is wanted
+        if status == Status.DONE:  # otherwise its log is wanted
             shutil.rmtree(folder, ignore_errors=True)
         return status
     return open_window(options, ProfilePaths.locate(folder))
@@ -94,12 +93,12 @@ def open_window(options: Namespace, paths: ProfilePaths) -> int:
         instance = SingleInstance(paths.data_folder)
         if not instance.claim():
             if options.smoke_test:
-                return refuse(UserError(ErrorCode.STORE_LOCKED, path=str(paths.data_folder)), FAILED)
-            return DONE
+                return refuse(UserError(ErrorCode.STORE_LOCKED, path=str(paths.data_folder)), Status.FAILED)
+            return Status.DONE
         return run_program(application, instance, options, paths)
     except UserError as error:
         show_refusal(application, error)
-        return refuse(error, BAD if error.code in cli.BAD_INPUT else FAILED)
+        return refuse(error, Status.of(error.code))
     finally:
         if instance is not None:
             instance.close()
@@ -194,6 +193,6 @@ def report_smoke_test(test: "SmokeTest", paths: ProfilePaths) -> int:
             failure = "The answer was shown, but it is not stored."
     if failure:
         print(f"alcove: the smoke test failed. {failure} Its log is {paths.log_file}.", file=sys.stderr)
-        return FAILED
+        return Status.FAILED
     print("smoke test passed: the demo model answered, the answer was shown and stored")
-    return DONE
+    return Status.DONE

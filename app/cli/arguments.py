@@ -8,7 +8,12 @@ from app import __version__
 from app.domain.conversation import Effort
 from app.domain.errors import ErrorCode, UserError
 
-HEADLESS_COMMANDS = ("ask", "chat", "prompt")
+BOUNDS: dict[str, tuple[int, int]] = {
+    "temperature": (0, 2),
+    "seed": (0, 2**32 - 2),  # llama.cpp takes the last 32-bit value for "any"
+    "max_tokens": (1, 2**31 - 1),
+}
+"""Least and greatest value of what a request may say about its generation; both are allowed."""
 
 
 class SentenceParser(argparse.ArgumentParser):
@@ -76,19 +81,20 @@ def temperature(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0.0 <= value <= 2.0:
-        raise argparse.ArgumentTypeError(f"“{text}” is not a number from 0 to 2")
+    lowest, highest = BOUNDS["temperature"]
+    if not lowest <= value <= highest:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a number from {lowest} to {highest}")
     return value
 
 
 def seed(text: str) -> int:
-    """A whole number that fits llama.cpp's 32-bit seed."""
-    return _whole(text, 0, 2**32 - 2)
+    """A whole number that llama.cpp takes for a seed."""
+    return _whole(text, *BOUNDS["seed"])
 
 
 def positive(text: str) -> int:
     """A whole number of tokens, at least 1."""
-    return _whole(text, 1, 2**31 - 1)
+    return _whole(text, *BOUNDS["max_tokens"])
 
 
 def _whole(text: str, lowest: int, highest: int) -> int:

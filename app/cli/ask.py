@@ -9,18 +9,19 @@ import msgspec
 
 from app.cli.headless import HeadlessEngine
 from app.cli.request import HeadlessRequest
-from app.cli.text import question
+from app.cli.status import Status
+from app.cli.streams import Output, question
 from app.domain.conversation import Message, Role
 from app.domain.generation import FinishReason, Timings, Usage
 from app.engine.protocol import AnswerText, CommentaryText, Finished, ReasoningText, ToolCalled
 
 
-def ask(options: Namespace, request: HeadlessRequest) -> int:
+def ask(options: Namespace, request: HeadlessRequest, output: Output) -> int:
     """Answer ``options.prompt`` on stdout; the exit status."""
     prompt = question(options.prompt)
     dialogue = request.empty_dialogue()
     dialogue = replace(dialogue, messages=(Message(Role.USER, prompt),))
-    answer = AnswerPrinter(as_json=options.json, reasoning=options.reasoning)
+    answer = AnswerPrinter(output, as_json=options.json, reasoning=options.reasoning)
     with HeadlessEngine(request.log_file) as engine:
         loaded = engine.load(request.model, request.plan, progress=sys.stderr)
         for event in engine.generate(dialogue, request.sampling):
@@ -31,7 +32,9 @@ def ask(options: Namespace, request: HeadlessRequest) -> int:
 class AnswerPrinter:
     """Streams an answer to stdout as it comes, or gathers it into one JSON object."""
 
-    def __init__(self, *, as_json: bool, reasoning: bool) -> None:
+    def __init__(self, output: Output, *, as_json: bool, reasoning: bool) -> None:
+        self._output = output
+        self._aside = Output(sys.stderr)
         self._as_json = as_json
         self._show_reasoning = reasoning and not as_json
         self._reasoning: list[str] = []
@@ -45,17 +48,17 @@ class AnswerPrinter:
         if isinstance(event, ReasoningText):
             self._reasoning.append(event.text)
             if self._show_reasoning:
-                print(event.text, end="", file=sys.stderr, flush=True)
+                self._aside.write(event.text)
         elif isinstance(event, CommentaryText):
             self._commentary.append(event.text)
             if self._show_reasoning:
-                print(event.text, end="", file=sys.stderr, flush=True)
+                self._aside.write(event.text)
         elif isinstance(event, AnswerText):
             if self._show_reasoning and not self._answer and (self._reasoning or self._commentary):
-                print(file=sys.stderr, flush=True)
+                self._aside.write("\n")
             self._answer.append(event.text)
             if not self._as_json:
-                print(event.text, end="", flush=True)
+                self._output.write(event.text)
         elif isinstance(event, ToolCalled):
             self._tool_calls.append({"name": event.name, "arguments": event.arguments})
         elif isinstance(event, Finished):
@@ -65,14 +68,14 @@ class AnswerPrinter:
         """The end of the output; the exit status."""
         reason = self._finished.reason
         if self._as_json:
-            print(msgspec.json.encode(self._object(model_name, load_s)).decode())
+            self._output.write(msgspec.json.encode(self._object(model_name, load_s)).decode() + "\n")
         else:
-            print(flush=True)
+            self._output.write("\n")
             if reason is FinishReason.LENGTH:
-                print("alcove: The answer was cut off because it reached its longest length.", file=sys.stderr)
+                self._aside.write("alcove: The answer was cut off because it reached its longest length.\n")
         if reason is FinishReason.CANCELLED:
-            return 130
-        return 1 if reason is FinishReason.ERROR else 0
+            return Status.INTERRUPTED
+        return Status.FAILED if reason is FinishReason.ERROR else Status.DONE
 
     def _object(self, model_name: str, load_s: float) -> dict[str, Any]:
         timings = self._finished.timings

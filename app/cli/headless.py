@@ -1,7 +1,6 @@
 """An engine child driven straight from a terminal command: no window, no threads, nothing stored."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -10,9 +9,10 @@ from types import FrameType, TracebackType
 from typing import Self, TextIO
 
 from app.domain.conversation import Dialogue
-from app.domain.errors import ErrorCode, UserError
+from app.domain.errors import UserError
 from app.domain.generation import Sampling
 from app.engine.client import EngineClient, EngineLost
+from app.engine.failures import error_of
 from app.engine.protocol import (
     AnswerText,
     Cancel,
@@ -40,11 +40,15 @@ class HeadlessEngine:
     """Loads one model and runs one request after another on it.
 
     Ctrl+C cancels the running generation, which then ends with ``Finished(cancelled)`` and sets ``interrupted``;
-    while loading, or a second time, it raises ``KeyboardInterrupt``.
+    while loading, or a second time, it raises ``KeyboardInterrupt``. When the child dies, the request ends in a
+    ``UserError`` and the next one starts a new child.
     """
 
     def __init__(self, log_file: Path | None = None) -> None:
+        self._log_file = log_file
         self._client = EngineClient(log_file)
+        self._lost = False
+        self._loading: tuple[Path, LoadPlan] | None = None
         self._ids = count(1)
         self._presses = 0
         self.interrupted = False
@@ -58,6 +62,7 @@ class HeadlessEngine:
 
     def load(self, model: Path, plan: LoadPlan, progress: TextIO | None = None) -> Loaded:
         """Load ``model``, with a percentage on ``progress`` when that is a terminal. Raises ``UserError``."""
+        self._loading = (model, plan)
         request = Load(next(self._ids), str(model), plan)
         shown = False
         with self._catching_interrupts():
@@ -76,6 +81,7 @@ class HeadlessEngine:
 
     def generate(self, dialogue: Dialogue, sampling: Sampling) -> Iterator[GenerationEvent]:
         """The events of an answer, ``Finished`` last. Raises ``UserError`` when it cannot start or breaks off."""
+        self._revive()
         request = Generate(next(self._ids), dialogue, sampling)
         with self._catching_interrupts():
             self._client.send(request)
@@ -104,13 +110,23 @@ class HeadlessEngine:
                 if isinstance(event, Rendered):
                     return event
 
+    def _revive(self) -> None:
+        """After the child's death: a new one, with the same model."""
+        if self._lost and self._loading is not None:
+            self._client.close()
+            self._client = EngineClient(self._log_file)
+            self._client.start()
+            self._lost = False
+            self.load(*self._loading)
+
     def _next(self, request_id: int) -> object:
         """The next event of this request, or None after a short while."""
         event = self._client.receive(_TICK_S)
         if isinstance(event, EngineLost):
+            self._lost = True
             raise UserError(event.code, reason=event.reason)
         if isinstance(event, Failed) and event.request_id == request_id:
-            raise UserError(ErrorCode(event.code), **event.values)
+            raise error_of(event)
         if getattr(event, "request_id", request_id) != request_id:
             return None
         return event
@@ -128,10 +144,3 @@ class HeadlessEngine:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-def use_utf8() -> None:
-    """Text in and out is UTF-8 on every system, whatever the terminal's code page says."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="replace")  # pyright: ignore[reportAttributeAccessIssue]

@@ -5,17 +5,19 @@ that breaks off after its answer has begun gets the ``error`` event and then ``f
 """
 
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
+from app.cli.arguments import BOUNDS
 from app.cli.ask import timings_object
 from app.cli.headless import HeadlessEngine
 from app.cli.request import HeadlessRequest, today
 from app.cli.session import TerminalSession
+from app.cli.status import Status
+from app.cli.streams import Output
 from app.domain.conversation import Dialogue, Effort, Message, Role
 from app.domain.conversation_file import parse_conversation
 from app.domain.errors import ErrorCode, UserError
@@ -36,20 +38,28 @@ _FIELDS: dict[str, tuple[type, ...]] = {
 _TEXT_EVENTS: dict[type, str] = {ReasoningText: "reasoning", CommentaryText: "commentary", AnswerText: "answer"}
 
 
-def chat_jsonl(_options: Namespace, request: HeadlessRequest) -> int:
+def chat_jsonl(request: HeadlessRequest, output: Output) -> int:
     """Serve requests until stdin ends; the exit status."""
     with HeadlessEngine(request.log_file) as engine:
         load_s = engine.load(request.model, request.plan, progress=sys.stderr).load_s
         session = TerminalSession(engine, request.empty_dialogue())
-        for line in sys.stdin:
+        for line in _lines(sys.stdin):
             if not line.strip():
                 continue
             for event in _answer_line(line, session, request.sampling, load_s):
-                _write(event)
+                output.write_as_is(msgspec.json.encode(event).decode() + "\n")
             load_s = 0.0
             if engine.interrupted:
-                return 130
-    return 0
+                return Status.INTERRUPTED
+    return Status.DONE
+
+
+def _lines(stream: TextIO) -> Iterator[str]:
+    """The lines of a stream. One that is too long is given cut, and so long that it is refused."""
+    while line := stream.readline(MAX_LINE_CHARS + 1):
+        yield line
+        while not line.endswith("\n") and (line := stream.readline(MAX_LINE_CHARS + 1)):
+            pass
 
 
 def _answer_line(line: str, session: TerminalSession, sampling: Sampling, load_s: float) -> Iterator[dict[str, Any]]:
@@ -58,7 +68,7 @@ def _answer_line(line: str, session: TerminalSession, sampling: Sampling, load_s
     try:
         dialogue, sampling = parse_request(line, session.dialogue, sampling)
         for event in session.answer(dialogue, sampling):
-            if type(event) in _TEXT_EVENTS:
+            if isinstance(event, ReasoningText | CommentaryText | AnswerText):
                 begun = True
                 yield {"type": _TEXT_EVENTS[type(event)], "text": event.text}
             elif isinstance(event, ToolCalled):
@@ -100,11 +110,10 @@ def parse_request(line: str, dialogue: Dialogue, sampling: Sampling) -> tuple[Di
         dialogue = replace(dialogue, messages=(*dialogue.messages, Message(Role.USER, given["prompt"])))
     elif "conversation" not in given:
         raise _invalid("it has no prompt")
-    bounds = {"temperature": (0, 2), "seed": (0, 2**32 - 2), "max_tokens": (1, 2**31 - 1)}
-    for name, (lowest, highest) in bounds.items():
+    for name, (lowest, highest) in BOUNDS.items():
         if name in given and not lowest <= given[name] <= highest:
             raise _invalid(f"{name} must be from {lowest} to {highest}")
-    return dialogue, replace(sampling, **{name: given[name] for name in bounds if name in given})
+    return dialogue, replace(sampling, **{name: given[name] for name in BOUNDS if name in given})
 
 
 def _fields(line: str) -> dict[str, Any]:
@@ -126,8 +135,3 @@ def _fields(line: str) -> dict[str, Any]:
 
 def _invalid(reason: str) -> UserError:
     return UserError(ErrorCode.INVALID_REQUEST, reason=reason)
-
-
-def _write(event: dict[str, Any]) -> None:
-    sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
-    sys.stdout.flush()

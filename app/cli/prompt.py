@@ -7,11 +7,12 @@ import msgspec
 
 from app.cli.headless import HeadlessEngine
 from app.cli.request import HeadlessRequest, today
-from app.cli.text import file_text
+from app.cli.status import Status
+from app.cli.streams import Output, file_text
 from app.domain.conversation_file import parse_conversation
 
 
-def prompt(options: Namespace, request: HeadlessRequest) -> int:
+def prompt(options: Namespace, request: HeadlessRequest, output: Output) -> int:
     """Print the prompt as text, or as token ids and text with ``--json``; the exit status."""
     dialogue = parse_conversation(file_text(options.conversation), source=options.conversation, today=today())
     with HeadlessEngine(request.log_file) as engine:
@@ -19,8 +20,8 @@ def prompt(options: Namespace, request: HeadlessRequest) -> int:
         rendered = engine.render(dialogue)
     text = "".join(rendered.pieces)
     if options.json:
-        print(msgspec.json.encode({"tokens": rendered.tokens, "text": text}).decode())
+        output.write(msgspec.json.encode({"tokens": rendered.tokens, "text": text}).decode() + "\n")
     else:
         # Not a byte more than the prompt, except for the eyes of a person at a terminal.
-        print(text, end="\n" if sys.stdout.isatty() else "", flush=True)
-    return 0
+        output.write(text + ("\n" if output.is_terminal else ""))
+    return Status.DONE

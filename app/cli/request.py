@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from app.domain.conversation import Dialogue, Effort
-from app.domain.errors import UserError
+from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
 from app.domain.settings import CONTEXT_LENGTH, CURRENT_MODEL, EFFORT, INSTRUCTIONS, THREADS, Settings
 from app.engine.protocol import LoadPlan
@@ -38,16 +38,17 @@ class HeadlessRequest:
 def headless_request(options: Namespace) -> HeadlessRequest:
     """The request that ``options`` make on top of the profile's settings."""
     paths = ProfilePaths.locate(profile_folder(options))
-    log_file: Path | None = paths.log_file
+    log_file: Path | None = paths.log_folder / "engine.log"
     try:
         paths.create()
     except UserError:
         log_file = None  # a question can be answered from a folder that cannot be written to
     loaded = SettingsFile(paths.settings_file).load()
-    for problem in loaded.problems:
-        print(f"alcove: {problem}", file=sys.stderr)
+    library = Library(paths.library_file, DEMO_MODEL)
     settings = loaded.settings
-    model, name = _model(options, settings, Library(paths.library_file, DEMO_MODEL))
+    model, name = _model(options, settings, library)
+    for problem in (*loaded.problems, *library.problems):
+        print(f"alcove: {problem}", file=sys.stderr)
     return HeadlessRequest(
         model=model,
         model_name=name,
@@ -80,6 +81,9 @@ def _model(options: Namespace, settings: Settings, library: Library) -> tuple[Pa
     """The file of ``--model``, else the model chosen in the window, else the demo; and its name."""
     models = library.models()
     if (given := getattr(options, "model", None)) is not None:
+        shown = str(given).encode("utf-8", "replace").decode()
+        if shown != str(given):  # bytes that are no UTF-8 arrive as lone surrogates, which no frame carries
+            raise UserError(ErrorCode.FILE_UNREADABLE, path=shown, reason="its name is not valid text")
         known = next((m for m in models if _same_file(m, given)), None)
         return given, known.name if known else given.stem
     current = next((m for m in models if m.id == settings.get(CURRENT_MODEL)), models[0])
@@ -87,7 +91,10 @@ def _model(options: Namespace, settings: Settings, library: Library) -> tuple[Pa
 
 
 def _same_file(model: InstalledModel, file: Path) -> bool:
-    return file.exists() and model.path.exists() and file.samefile(model.path)
+    try:
+        return file.samefile(model.path)
+    except OSError:  # one of them is not there, or not for this user
+        return False
 
 
 def _given(said: str | None, otherwise: str) -> str:

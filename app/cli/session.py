@@ -7,7 +7,8 @@ from app.cli.headless import GenerationEvent, HeadlessEngine
 from app.domain.conversation import Dialogue, Message, Role, ToolCall
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
-from app.engine.protocol import AnswerText, CommentaryText, Finished, ReasoningText, ToolCalled
+from app.domain.tree import spoken
+from app.engine.protocol import AnswerText, CommentaryText, Finished, PrefillProgress, ReasoningText, ToolCalled
 
 
 class TerminalSession:
@@ -22,13 +23,15 @@ class TerminalSession:
         if not dialogue.messages or dialogue.messages[-1].role is Role.ASSISTANT:
             raise UserError(ErrorCode.EMPTY_PROMPT)
         draft = AnswerDraft()
+        begun = False
         try:
             for event in self._engine.generate(dialogue, sampling):
+                begun = begun or not isinstance(event, PrefillProgress)
                 draft.take(event)
                 yield event
         finally:
-            if not draft.empty:
-                self.dialogue = replace(dialogue, messages=(*dialogue.messages, draft.message()))
+            if begun:
+                self.dialogue = replace(dialogue, messages=spoken((*dialogue.messages, draft.message())))
 
 
 class AnswerDraft:
@@ -39,11 +42,6 @@ class AnswerDraft:
         self._commentary: list[str] = []
         self._answer: list[str] = []
         self._calls: list[ToolCall] = []
-
-    @property
-    def empty(self) -> bool:
-        """Nothing has been said aloud yet."""
-        return not (self._commentary or self._answer or self._calls)
 
     def take(self, event: object) -> None:
         """Add one event."""

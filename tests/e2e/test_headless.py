@@ -186,3 +186,82 @@ def test_ctrl_c_stops_an_answer_with_status_130() -> None:
         rest = process.stdout.read()
         assert process.wait(30) == 130
     assert json.loads(rest.splitlines()[-1])["finish_reason"] in ("cancelled", "stop")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell's redirections")
+@pytest.mark.parametrize(
+    ("shell", "status", "out", "err"),
+    [
+        ("ask --temperature 0 'What is Alcove?' 2>&-", 0, "Alcove", ""),
+        ("ask --temperature 0 'What is Alcove?' <&-", 0, "Alcove", ""),
+        ("ask --temperature 0 'What is Alcove?' >&-", 0, "", ""),
+        ("ask '' 2>&-", 2, "", ""),
+        ("ask - <&-", 2, "", "empty"),
+        ("chat --jsonl <&-", 0, "", ""),
+        ("chat <&-", 0, "Demo guide", ""),
+        ("ask --json 'What is Alcove?' >/dev/full", 1, "", "cannot be written"),
+        ("ask 'What is Alcove?' >/dev/full", 1, "", "cannot be written"),
+        ("prompt -- talk.json >/dev/full", 1, "", "cannot be written"),
+        ("prompt /dev/zero", 2, "", "not a file"),
+    ],
+)
+def test_odd_streams_end_in_a_sentence(shell: str, status: int, out: str, err: str, tmp_path: Path) -> None:
+    (tmp_path / "talk.json").write_text(json.dumps(CONVERSATION))
+    command = f'PYTHONUNBUFFERED= PYTHONPATH="{ROOT}:$PYTHONPATH" exec "{sys.executable}" -m app {shell}'
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    assert out in done.stdout
+    assert bool(out) == bool(done.stdout)
+    assert err in done.stderr
+    assert done.stderr.count("\n") <= 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell's pipe")
+@pytest.mark.parametrize("shell", ["ask --json hi | true", "ask --reasoning hi 2>&1 | head -c1"])
+def test_a_reader_that_leaves_is_no_trouble(shell: str) -> None:
+    before, after = shell.split("|")
+    command = f'{{ PYTHONUNBUFFERED= "{sys.executable}" -m app {before}; echo $? >&3; }} 3>&2 2>/dev/null | {after}'
+    if "2>&1" in shell:
+        command = command.replace("2>/dev/null", "")
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr.split() in (["0"], ["1"])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the child in /proc")
+def test_jsonl_goes_on_after_the_engine_died() -> None:
+    import psutil
+
+    command = [sys.executable, "-m", "app", "chat", "--jsonl"]
+    question = json.dumps({"prompt": "What is Alcove?", "temperature": 0}) + "\n"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def ask() -> list[str]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(question)
+            process.stdin.flush()
+            seen: list[str] = []
+            while not seen or seen[-1] not in ("finished", "error"):
+                seen.append(json.loads(process.stdout.readline())["type"])
+            return seen
+
+        assert ask()[-1] == "finished"
+        for child in psutil.Process(process.pid).children():
+            child.send_signal(signal.SIGKILL)
+        assert ask()[-1] == "error"
+        assert ask()[-1] == "finished"
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+def test_a_turn_cut_in_its_reasoning_stays_in_the_history() -> None:
+    lines = [
+        json.dumps({"prompt": "What is Alcove?", "temperature": 0, "max_tokens": 4}),
+        json.dumps({"prompt": "go on", "temperature": 0}),
+    ]
+    done = alcove("chat", "--jsonl", stdin="\n".join(lines))
+    ends = [event for event in map(json.loads, done.stdout.splitlines()) if event["type"] == "finished"]
+    assert [end["finish_reason"] for end in ends] == ["length", "stop"]
+    assert ends[1]["usage"]["prompt_tokens"] > ends[0]["usage"]["prompt_tokens"] + 4
