@@ -40,22 +40,30 @@ HEARTBEAT_S = 0.2
 LOG_LIMIT_BYTES = 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
+SPIN_COUNT = 1000
+"""How often a thread looks again before it sleeps at OpenMP's barriers; docs/measurements.md has the choice."""
+
 log = logging.getLogger("alcove.engine")
 
 
 @dataclass(frozen=True, slots=True)
 class ChildOptions:
-    """What a child is started with. ``log_path`` "" logs nothing; ``cpu_variant`` "" is the engine's choice."""
+    """What a child is started with. ``log_path`` "" logs nothing; ``cpu_variant`` "" is the engine's choice.
+
+    ``log_level`` is the least that is logged: "error", "warning", "info" or "debug".
+    """
 
     log_path: str = ""
     cpu_variant: str = ""
+    log_level: str = "warning"
 
 
 def run(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The child's life, from its first heartbeat to the exit of its process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches the whole group; the window decides
     _die_with_parent()
-    _open_log(options.log_path)
+    _open_log(options)
+    _spin_briefly()
     EngineChild(requests, events).run(options)
     _leave(0)
 
@@ -190,8 +198,18 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _open_log(path: str) -> None:
+def _spin_briefly() -> None:
+    """Let waiting threads sleep soon, so that a core which another program holds does not stop the rest.
+
+    GNU's OpenMP reads the variable when it is loaded, with the processor's part of llama.cpp.
+    """
+    if sys.platform == "linux" and "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))
+
+
+def _open_log(options: ChildOptions) -> None:
     """Send logging, faults and whatever C libraries print to the file, or nowhere; never to the terminal."""
+    path = options.log_path
     try:
         target = _log_file(Path(path)) if path else os.open(os.devnull, os.O_WRONLY)
     except OSError:
@@ -207,7 +225,7 @@ def _open_log(path: str) -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"))
     logger = logging.getLogger("alcove")
     logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
+    logger.setLevel(options.log_level.upper())
     faulthandler.enable(stream)
 
 

@@ -76,9 +76,16 @@ class EngineClient:
     ``start`` once; ``send``, ``wake`` and ``close`` from any thread; ``receive`` from one thread.
     """
 
-    def __init__(self, log_path: Path | None = None, *, cpu_variant: str = "", entry: Entry = child.run) -> None:
-        """``log_path`` takes the child's log; ``entry`` is the function that runs in it."""
-        self._options = ChildOptions(str(log_path) if log_path else "", cpu_variant)
+    def __init__(
+        self,
+        log_path: Path | None = None,
+        *,
+        log_level: str = "warning",
+        cpu_variant: str = "",
+        entry: Entry = child.run,
+    ) -> None:
+        """``log_path`` takes the child's log, from ``log_level`` on; ``entry`` is the function that runs in it."""
+        self._options = ChildOptions(str(log_path) if log_path else "", cpu_variant, log_level)
         self._entry = entry
         self._lock = threading.Condition()
         self._inbox: deque[tuple[Report, int]] = deque()

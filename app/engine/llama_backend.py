@@ -74,7 +74,8 @@ class LlamaLog:
         line, self._line = self._line.rstrip(), ""
         if self._level == _LOG_ERROR:
             self.errors.append(line)
-        if self._level != _LOG_DEBUG:  # a line for every tensor and every slice
+            log.error("%s", line)
+        elif self._level != _LOG_DEBUG:  # a line for every tensor and every slice
             log.debug("%s", line)
 
 

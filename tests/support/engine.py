@@ -45,8 +45,8 @@ def dialogue(*texts: str, effort: Effort = Effort.LOW) -> Dialogue:
 class Engine:
     """A client, the ids of its requests, and everything that was received."""
 
-    def __init__(self, log_path: Path | None = None, entry: Entry = run) -> None:
-        self.client = EngineClient(log_path, entry=entry)
+    def __init__(self, log_path: Path | None = None, entry: Entry = run, log_level: str = "debug") -> None:
+        self.client = EngineClient(log_path, entry=entry, log_level=log_level)
         self.reports: list[Report] = []
         self._ids = itertools.count(1)
 
@@ -145,8 +145,8 @@ class Answer:
         return self.reasoning, self.commentary, self.answer
 
 
-def started(log_path: Path | None = None, entry: Entry = run) -> Engine:
+def started(log_path: Path | None = None, entry: Entry = run, log_level: str = "debug") -> Engine:
     """An engine whose child has said hello; use it in a ``with``."""
-    engine = Engine(log_path, entry).start()
+    engine = Engine(log_path, entry, log_level).start()
     engine.expect(Hello)
     return engine
