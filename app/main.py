@@ -18,6 +18,7 @@ from app.cli.arguments import parser
 from app.cli.request import profile_folder
 from app.cli.status import Status
 from app.cli.streams import prepare_streams
+from app.display import has_display, patient_platforms
 from app.domain.errors import ErrorCode, UserError
 from app.domain.settings import CURRENT_MODEL, LOG_LEVEL
 from app.engine.client import EngineClient
@@ -48,10 +49,10 @@ def main(argv: list[str]) -> int:
     if options.command is not None:
         return cli.run(argv)
     prepare_streams()
-    if not has_display():
-        if not options.smoke_test:
-            return refuse(UserError(ErrorCode.NO_DISPLAY), Status.FAILED)
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    if options.smoke_test and sys.platform.startswith("linux"):
+        os.environ["QT_QPA_PLATFORM"] = patient_platforms(os.environ)
+    elif not has_display(os.environ):
+        return refuse(UserError(ErrorCode.NO_DISPLAY), Status.FAILED)
     folder = profile_folder(options)
     if folder is None and options.smoke_test:
         folder = Path(mkdtemp(prefix="alcove-"))
@@ -67,13 +68,6 @@ def refuse(error: UserError, status: int) -> int:
     if sys.stderr is not None:  # None: a program without a terminal on Windows
         print(f"alcove: {error}", file=sys.stderr)
     return status
-
-
-def has_display() -> bool:
-    """Whether a window can be opened; other systems than Linux always have a display, or say so themselves."""
-    return not sys.platform.startswith("linux") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    )
 
 
 def open_window(options: Namespace, paths: ProfilePaths) -> int:
@@ -97,7 +91,8 @@ def open_window(options: Namespace, paths: ProfilePaths) -> int:
             return Status.DONE
         return run_program(application, instance, options, paths)
     except UserError as error:
-        show_refusal(application, error)
+        if not options.smoke_test:  # nobody is there to close a box
+            show_refusal(application, error)
         return refuse(error, Status.of(error.code))
     finally:
         if instance is not None:
@@ -143,7 +138,7 @@ def run_program(
         if (model := chosen_model(options, library)) is not None:
             settings.set_value(CURRENT_MODEL.key, model)
         models = ModelService(library, settings, files)
-        engine = EngineService(lambda: EngineClient(paths.log_folder / "engine.log"))
+        engine = EngineService(lambda: EngineClient(paths.engine_log_file, log_level=settings.settings.get(LOG_LEVEL)))
         stack.callback(engine.close)
         chat = ChatService(lambda: ChatStore(paths.chats_file), engine, models, settings)
         stack.callback(chat.close)

@@ -1,11 +1,13 @@
 """Where a profile's files are."""
 
+import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from app.domain.errors import ErrorCode, UserError
 from app.files.atomic import write_error
 
 _NAME = "Alcove"
@@ -25,7 +27,10 @@ class ProfilePaths:
     def locate(cls, folder: Path | None = None) -> "ProfilePaths":
         """The profile under ``folder``, or the platform's own places for the user."""
         if folder is not None:
-            root = folder.expanduser().absolute()
+            # A home that is not known stays as it was given; ``create`` says so.
+            root = folder
+            with contextlib.suppress(RuntimeError):
+                root = folder.expanduser().absolute()
             return cls(root / "config", root / "data", root / "models", root / "cache", root / "logs")
         data = platformdirs.user_data_path(_NAME, appauthor=False)
         return cls(
@@ -57,6 +62,11 @@ class ProfilePaths:
         return self.log_folder / "alcove.log"
 
     @property
+    def engine_log_file(self) -> Path:
+        """The log of the engine child."""
+        return self.log_folder / "engine.log"
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """All folders of the profile."""
         return (self.config_folder, self.data_folder, self.models_folder, self.cache_folder, self.log_folder)
@@ -68,8 +78,11 @@ class ProfilePaths:
         """
         for folder in self.folders:
             try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder.expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
                 with tempfile.TemporaryFile(dir=folder):
                     pass
             except OSError as error:
                 raise write_error(folder, error) from error
+            except RuntimeError as error:
+                reason = "this home folder is not known"
+                raise UserError(ErrorCode.PROFILE_UNWRITABLE, path=str(folder), reason=reason) from error

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from app.services.smoke_test import QUESTION
 from app.store.chats import ChatStore
 from app.store.paths import ProfilePaths
@@ -17,6 +19,21 @@ def test_the_smoke_test_passes_without_a_display_and_leaves_nothing() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("smoke test passed: ")
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have no such variable")
+@pytest.mark.parametrize("display", [":9973", "localhost:9973"])
+def test_the_smoke_test_passes_with_a_display_that_is_gone(display: str) -> None:
+    done = alcove("--smoke-test", QT_QPA_PLATFORM=None, DISPLAY=display, WAYLAND_DISPLAY=None, ALCOVE_PROFILE_DIR=None)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("platform", ["offscreen", "minimal"])
+def test_the_smoke_test_never_waits_for_somebody_to_close_a_box(tmp_path: Path, platform: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = alcove("--smoke-test", "--profile-dir", str(tmp_path / "file"), QT_QPA_PLATFORM=platform)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("alcove: Alcove cannot write to ")
 
 
 def test_a_given_profile_keeps_the_answer(tmp_path: Path) -> None:

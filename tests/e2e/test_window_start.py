@@ -108,10 +108,11 @@ def test_a_killed_program_loses_at_most_a_second_and_its_engine_ends(profile: Pa
     assert again.all_of("problem") == []
 
 
-def test_the_window_needs_a_display(profile: Path) -> None:
+@pytest.mark.parametrize("display", [None, ":9973"])
+def test_the_window_needs_a_display(profile: Path, display: str | None) -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("other systems always have one")
-    done = alcove("--profile-dir", str(profile), QT_QPA_PLATFORM=None, DISPLAY=None, WAYLAND_DISPLAY=None)
+    done = alcove("--profile-dir", str(profile), QT_QPA_PLATFORM=None, DISPLAY=display, WAYLAND_DISPLAY=None)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == (
