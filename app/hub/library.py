@@ -1,5 +1,6 @@
 """The models on this machine: the built-in guide, and files that were added where they lie."""
 
+import contextlib
 import os
 import tomllib
 from dataclasses import asdict, dataclass, field
@@ -70,18 +71,23 @@ class Library:
     def __init__(self, models_toml: Path, demo_path: Path) -> None:
         self._file = models_toml
         self._demo_path = demo_path
-        self._entries, self.problems = self._read()
+        self._entries: tuple[_Entry, ...] = ()
+        self._stored = self._entries
+        self._unread: UserError | None = None
         self._demo: ModelShape | None = None
+        self.problems = self._load()
 
     def models(self) -> tuple[InstalledModel, ...]:
-        """The built-in guide first, then the added ones in the order they came."""
-        return (self._built_in(), *map(self._installed, self._entries))
+        """The built-in guide first, then the added ones in the order they came, as their files are now."""
+        added = tuple(self._installed(entry) for entry in self._renewed())
+        return (self._built_in(), *added)
 
     def add(self, path: Path) -> InstalledModel:
         """List a model file; one that is listed already is found again.
 
-        Raises ``UserError``: those of ``read_header_file``, and of writing the list.
+        Raises ``UserError``: those of ``read_header_file``, and of reading and writing the list.
         """
+        self._load_if_unread()
         try:
             found = path.expanduser().resolve(strict=True)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -95,16 +101,8 @@ class Library:
         for model in self.models():
             if not model.missing and _same_file(model.path, found) and not model.broken:
                 return model
-        shape = read_shape(found)
-        status = found.stat()
         known = next((entry for entry in self._entries if entry.path == str(found)), None)
-        entry = _Entry(
-            id=known.id if known else uuid4().hex[:12],
-            path=str(found),
-            size=status.st_size,
-            modified_ns=status.st_mtime_ns,
-            shape=shape,
-        )
+        entry = _entry(known.id if known else uuid4().hex[:12], found)
         self._write((*(other for other in self._entries if other is not known), entry))
         return self._installed(entry)
 
@@ -112,6 +110,7 @@ class Library:
         """Take an added model off the list; its file stays. The built-in guide stays listed: ValueError."""
         if model_id == DEMO_ID:
             raise ValueError(model_id)
+        self._load_if_unread()
         self._write(tuple(entry for entry in self._entries if entry.id != model_id))
 
     def _built_in(self) -> InstalledModel:
@@ -125,29 +124,48 @@ class Library:
         return _installed(DEMO_ID, DEMO_NAME, self._demo_path, self._demo, builtin=True)
 
     def _installed(self, entry: _Entry) -> InstalledModel:
-        """An entry as its file is now; a file that has changed is read again."""
         path = Path(entry.path)
-        shape = entry.shape
         missing = broken = False
         try:
-            status = path.stat()
-            if (status.st_size, status.st_mtime_ns) != (entry.size, entry.modified_ns):
-                shape = read_shape(path)
+            broken = not _is_as_read(entry, path)
         except OSError:
             missing = True
-        except UserError:
-            broken = True
-        return _installed(entry.id, shape.name or path.stem, path, shape, missing=missing, broken=broken)
+        return _installed(entry.id, entry.shape.name or path.stem, path, entry.shape, missing=missing, broken=broken)
 
-    def _read(self) -> tuple[tuple[_Entry, ...], tuple[UserError, ...]]:
+    def _renewed(self) -> tuple[_Entry, ...]:
+        """The entries; a file that has changed is read again, once, and one that cannot be stays as it was."""
+        self._entries = tuple(map(_renewed, self._entries))
+        if self._entries != self._stored:
+            # What a header says can be read again at any time: a list that cannot be written is no reason to fail.
+            with contextlib.suppress(UserError):
+                self._write(self._entries)
+        return self._entries
+
+    def _load(self) -> tuple[UserError, ...]:
+        """Take the entries from the list's file; what was wrong with it."""
+        self._unread = None
         try:
             with self._file.open("rb") as file:
                 data = file.read(_LARGEST)
-            return msgspec.convert(tomllib.loads(data.decode()), _List).models, ()
+            self._entries = msgspec.convert(tomllib.loads(data.decode()), _List).models
         except FileNotFoundError:
-            return (), ()
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, msgspec.ValidationError):
-            return (), (self._set_aside(),)
+            pass
+        except OSError as error:
+            # The list itself may be sound: it stays where it is, and nothing is written over it.
+            reason = reason_of(error)
+            self._unread = UserError(ErrorCode.FILE_UNREADABLE, path=_shown(self._file), reason=reason)
+            return (self._unread,)
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, msgspec.ValidationError):
+            return (self._set_aside(),)
+        self._stored = self._entries
+        return ()
+
+    def _load_if_unread(self) -> None:
+        """Try a list again that could not be read; raises why it still cannot."""
+        if self._unread is not None:
+            self._load()
+        if self._unread is not None:
+            raise self._unread
 
     def _set_aside(self) -> UserError:
         try:
@@ -161,7 +179,30 @@ class Library:
         document["version"] = _List().version
         document["models"] = [asdict(entry) for entry in entries]
         write_atomically(self._file, tomlkit.dumps(document).encode())
-        self._entries = entries
+        self._entries = self._stored = entries
+
+
+def _entry(model_id: str, path: Path) -> _Entry:
+    """A file as it is now; ``UserError`` as ``read_shape``."""
+    try:
+        # Before the header is read: a file that changes meanwhile is then seen to have changed.
+        status = path.stat()
+    except OSError as error:
+        raise UserError(ErrorCode.FILE_UNREADABLE, path=_shown(path), reason=reason_of(error)) from error
+    return _Entry(model_id, str(path), status.st_size, status.st_mtime_ns, read_shape(path))
+
+
+def _renewed(entry: _Entry) -> _Entry:
+    path = Path(entry.path)
+    try:
+        return entry if _is_as_read(entry, path) else _entry(entry.id, path)
+    except (OSError, UserError):
+        return entry
+
+
+def _is_as_read(entry: _Entry, path: Path) -> bool:
+    status = path.stat()
+    return (status.st_size, status.st_mtime_ns) == (entry.size, entry.modified_ns)
 
 
 def _installed(

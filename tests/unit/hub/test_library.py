@@ -1,8 +1,10 @@
 """The library: files used in place, found again, missed, and never trusted."""
 
+import contextlib
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,19 @@ def model_file(path: Path, name: str = "Gpt Oss 20B", tokens: list[str] = HARMON
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(GGUF(entries).build())
     return path
+
+
+@contextlib.contextmanager
+def no_more_files() -> Iterator[None]:
+    """While inside, this process can open no file (POSIX)."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def refusal(library: Library, path: Path) -> ErrorCode:
@@ -159,6 +174,30 @@ def test_a_file_that_changed_is_read_again(library: Library, tmp_path: Path) -> 
     assert len(library.models()) == 2
 
 
+@pytest.mark.parametrize("how", ["listed", "added"])
+def test_a_file_that_changed_is_read_again_once(library: Library, tmp_path: Path, how: str) -> None:
+    path = model_file(tmp_path / "a.gguf")
+    library.add(path)
+    model_file(path, "Another model")
+    changed = library.models()[1] if how == "listed" else library.add(path)
+    assert changed.name == "Another model"
+    status = path.stat()
+    path.write_bytes(b"\0" * status.st_size)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert library.models()[1] == again(tmp_path).models()[1] == changed
+
+
+@posix
+def test_a_changed_file_is_listed_though_the_list_cannot_be_written(library: Library, tmp_path: Path) -> None:
+    path = model_file(tmp_path / "a.gguf")
+    library.add(path)
+    model_file(path, "Another model")
+    with no_file_beyond(50):
+        assert library.models()[1].name == "Another model"
+        assert library.add(path).name == "Another model"
+    assert library.models()[1] == again(tmp_path).models()[1]
+
+
 def test_forgotten_models_leave_their_file(library: Library, tmp_path: Path) -> None:
     path = model_file(tmp_path / "a.gguf")
     model = library.add(path)
@@ -221,6 +260,37 @@ def test_a_broken_list_is_set_aside_and_said(tmp_path: Path, data: bytes) -> Non
     library.add(model_file(tmp_path / "a.gguf"))
     assert again(tmp_path).problems == ()
     assert len(again(tmp_path).models()) == 2
+
+
+@posix
+def test_a_list_that_cannot_be_read_now_is_left_alone(library: Library, tmp_path: Path) -> None:
+    first = library.add(model_file(tmp_path / "a.gguf"))
+    file = tmp_path / "data" / "models.toml"
+    before = file.read_bytes()
+    second = model_file(tmp_path / "b.gguf")
+    with no_more_files():
+        late = again(tmp_path)
+    assert [problem.code for problem in late.problems] == [ErrorCode.FILE_UNREADABLE]
+    assert all(str(file) in str(problem) for problem in late.problems)
+    assert [model.id for model in late.models()] == [DEMO_ID]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    assert file.read_bytes() == before
+    # Once it can be read again, nothing that it holds is lost.
+    added = late.add(second)
+    assert late.models()[1:] == again(tmp_path).models()[1:] == (first, added)
+
+
+def test_a_list_that_stays_unreadable_is_never_overwritten(library: Library, tmp_path: Path) -> None:
+    file = tmp_path / "data" / "models.toml"
+    file.mkdir()
+    broken = again(tmp_path)
+    assert [problem.code for problem in broken.problems] == [ErrorCode.FILE_UNREADABLE]
+    assert refusal(broken, model_file(tmp_path / "a.gguf")) is ErrorCode.FILE_UNREADABLE
+    with pytest.raises(UserError) as caught:
+        broken.forget("no such id")
+    assert caught.value.code is ErrorCode.FILE_UNREADABLE
+    assert file.is_dir()
+    assert list(file.parent.iterdir()) == [file]
 
 
 @posix
