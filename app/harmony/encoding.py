@@ -74,8 +74,3 @@ def _shortest_of(names: list[str]) -> str:
         return re.escape(common) + _shortest_of([name.removeprefix(common) for name in names])
     groups = (list(group) for _, group in groupby(names, key=lambda name: name[0]))
     return f"(?:{'|'.join(map(_shortest_of, groups))})"
-
-
-def encode(segments: Iterable[Segment], vocabulary: Vocabulary) -> list[int]:
-    """The prompt's token ids; for many prompts of one model keep a ``PromptEncoder``."""
-    return PromptEncoder(vocabulary).encode(segments)

@@ -20,8 +20,3 @@ class Text:
 
 
 Segment = Control | Text
-
-
-def spelled(segments: tuple[Segment, ...]) -> str:
-    """The prompt as a person reads it, control tokens by their names."""
-    return "".join(segment.token.value if isinstance(segment, Control) else segment.text for segment in segments)

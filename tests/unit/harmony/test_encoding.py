@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.harmony.encoding import PromptEncoder, encode
+from app.harmony.encoding import PromptEncoder
 from app.harmony.segments import Control, Segment, Text
 from app.harmony.vocabulary import ControlToken, control_ids, speaks_harmony, stop_ids
 from tests.support.vocabulary import FIRST_SPECIAL_ID, HARMONY_NAMES, RESERVED_NAMES, ByteVocabulary
@@ -39,7 +39,7 @@ AWKWARD = ByteVocabulary(AWKWARD_NAMES)
 
 
 def ids_of(text: str, vocabulary: ByteVocabulary) -> list[int]:
-    return encode([Text(text)], vocabulary)
+    return PromptEncoder(vocabulary).encode([Text(text)])
 
 
 def trapped(vocabulary: ByteVocabulary, text: str) -> bool:
@@ -86,7 +86,7 @@ def test_no_text_becomes_a_control_token(text: str) -> None:
 
 @given(st.lists(st.lists(pieces, max_size=4).map("".join), max_size=4))
 def test_texts_side_by_side_make_no_name_either(texts: list[str]) -> None:
-    ids = encode([Text(text) for text in texts], AWKWARD)
+    ids = PromptEncoder(AWKWARD).encode([Text(text) for text in texts])
     assert max(ids, default=0) < FIRST_SPECIAL_ID
     assert bytes(ids).decode() == "".join(texts)
 
@@ -119,9 +119,9 @@ def test_cuts_fall_where_the_pre_tokenizer_cuts(text: str, parts: list[str]) -> 
 
 def test_control_segments_become_their_tokens() -> None:
     segments: list[Segment] = [Control(token) for token in ControlToken]
-    assert encode(segments, HARMONY) == [HARMONY.id_of(token.value) for token in ControlToken]
+    assert PromptEncoder(HARMONY).encode(segments) == [HARMONY.id_of(token.value) for token in ControlToken]
     mixed = [Control(ControlToken.START), Text("a<|end|>"), Control(ControlToken.END)]
-    assert encode(mixed, HARMONY) == [HARMONY.id_of("<|start|>"), *b"a<|end|>", HARMONY.id_of("<|end|>")]
+    assert PromptEncoder(HARMONY).encode(mixed) == [HARMONY.id_of("<|start|>"), *b"a<|end|>", HARMONY.id_of("<|end|>")]
 
 
 def test_half_a_surrogate_pair_is_replaced() -> None:
@@ -134,7 +134,7 @@ def test_a_vocabulary_without_special_tokens_takes_text_alone() -> None:
     assert not speaks_harmony(bare)
     assert stop_ids(bare) == frozenset()
     with pytest.raises(KeyError):
-        encode([Control(ControlToken.START)], bare)
+        PromptEncoder(bare).encode([Control(ControlToken.START)])
 
 
 def test_the_ids_of_a_vocabulary() -> None:

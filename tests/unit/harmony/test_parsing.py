@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.conversation import Dialogue, Message, Role, ToolCall
 from app.domain.generation import FinishReason
-from app.harmony.encoding import encode
+from app.harmony.encoding import PromptEncoder
 from app.harmony.events import AnswerDelta, CommentaryDelta, HarmonyEvent, ReasoningDelta, ToolCallEvent
 from app.harmony.header import MAX_CHARS
 from app.harmony.parsing import HarmonyParser
@@ -253,8 +253,8 @@ def test_a_rendered_answer_is_parsed_back(message: Message) -> None:
     for part in (message, *(Message(Role.ASSISTANT, tool_calls=(call,)) for call in message.tool_calls)):
         calls = part.tool_calls if part is not message else ()
         part = Message(Role.ASSISTANT, part.content, part.reasoning, part.commentary, calls)
-        empty = encode(render(Dialogue((), "2026-01-01")), VOCABULARY)
-        prompt = encode(render(Dialogue((part,), "2026-01-01")), VOCABULARY)
+        empty = PromptEncoder(VOCABULARY).encode(render(Dialogue((), "2026-01-01")))
+        prompt = PromptEncoder(VOCABULARY).encode(render(Dialogue((part,), "2026-01-01")))
         # The prompt ends with <|start|>assistant; so does what comes before the answer.
         parser = HarmonyParser(VOCABULARY)
         for token_id in prompt[len(empty) :]:

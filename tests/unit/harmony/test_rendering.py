@@ -14,7 +14,7 @@ from app.domain.conversation import Dialogue, Effort, Message, Role, Tool, ToolC
 from app.domain.conversation_file import parse_conversation
 from app.harmony.encoding import PromptEncoder
 from app.harmony.rendering import render
-from app.harmony.segments import Control, Text, spelled
+from app.harmony.segments import Control, Segment, Text
 from app.harmony.vocabulary import ControlToken
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -23,6 +23,11 @@ CASES = sorted(path.stem for path in GOLDEN.glob("*.json"))
 
 def dialogue_of(text: str) -> Dialogue:
     return parse_conversation(text, source="golden", today="1999-01-01")
+
+
+def spelled(segments: tuple[Segment, ...]) -> str:
+    """The prompt as a person reads it, control tokens by their names."""
+    return "".join(segment.token.value if isinstance(segment, Control) else segment.text for segment in segments)
 
 
 def test_there_are_golden_prompts() -> None:
