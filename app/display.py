@@ -1,4 +1,4 @@
-"""Whether there is a display to open a window on: asked before Qt is, which ends the whole process when there is none."""
+"""Whether there is a display to open a window on: asked before Qt, which ends the whole process when there is none."""
 
 import re
 import socket
