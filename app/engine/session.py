@@ -9,6 +9,7 @@ from threading import Event as Flag
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Timings, Usage
 from app.engine.deltas import DeltaSender
+from app.engine.frames import FrameError
 from app.engine.hardware import threads_for
 from app.engine.llama_backend import (
     PREFILL_SLICE,
@@ -107,17 +108,20 @@ class EngineSession:
             self._send(Unloaded(request_id))
 
     def render(self, request: Render) -> None:
-        """Answer with the exact prompt."""
+        """Answer with the exact prompt, which may be longer than the model's memory, but not than a frame."""
         loaded = self._model()
         segments = render(request.dialogue)
-        self._send(
-            Rendered(
-                request.request_id,
-                tuple(loaded.encoder.encode(segments)),
-                tuple(part.token.value if isinstance(part, Control) else part.text for part in segments),
-                tuple(isinstance(part, Control) for part in segments),
-            )
+        rendered = Rendered(
+            request.request_id,
+            tuple(loaded.encoder.encode(segments)),
+            tuple(part.token.value if isinstance(part, Control) else part.text for part in segments),
+            tuple(isinstance(part, Control) for part in segments),
         )
+        try:
+            self._send(rendered)
+        except FrameError as error:  # some two million tokens, which no model's memory holds
+            tokens, room = len(rendered.tokens), loaded.context.size
+            raise UserError(ErrorCode.PROMPT_TOO_LONG, tokens=tokens, room=room) from error
 
     def generate(self, request: Generate, cancelled: Flag) -> None:
         """Read what is new of the prompt and answer it."""

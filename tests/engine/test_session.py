@@ -93,6 +93,17 @@ def test_rendering_gives_the_prompt_that_is_read(demo: Engine) -> None:
     assert rendered.tokens.count(end) <= 3
 
 
+def test_a_prompt_too_large_to_be_sent_is_refused_in_words_a_person_knows() -> None:
+    with started(entry=children.small_frames) as engine:
+        engine.load()
+        assert engine.render(dialogue(QUESTION)).tokens
+        engine.client.send(Render(engine.new_id(), dialogue(QUESTION * 1000)))
+        failed = engine.expect(Failed)
+    assert failed.code == ErrorCode.PROMPT_TOO_LONG
+    assert int(failed.values["tokens"]) > 1000
+    assert failed.values["room"] == "8192"
+
+
 def test_temperature_zero_says_the_same_twice(demo: Engine) -> None:
     assert demo.ask(dialogue(QUESTION), GREEDY).text == demo.ask(dialogue(QUESTION), GREEDY).text
 

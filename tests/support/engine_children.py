@@ -113,6 +113,14 @@ def talks_on(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     child.run(requests, events, options)
 
 
+def small_frames(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child with frames of 4 kB, so that a prompt need not have megabytes to be larger than one."""
+    from app.engine import frames
+
+    frames.MAX_EVENT_BYTES = 4096
+    child.run(requests, events, options)
+
+
 def broken_render(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real child with a bug in it."""
     from app.engine.session import EngineSession
