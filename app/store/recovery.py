@@ -20,6 +20,11 @@ NEEDED = (
     "SELECT conversation, text FROM draft WHERE conversation = 0",
 )
 _LARGEST_GUESS = 200_000
+# How many numbers on end may lead nowhere: those of some dozen pages full of rows.
+_LARGEST_GAP = 5_000
+# Far beyond what is ever counted up to; SQLite can give no new id after its largest, 2**63 - 1.
+_LARGEST_ID = 2**53
+_LATEST = 253_402_300_000.0  # the end of the year 9999, the last that a date can be made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ def recover(damaged: Path, target: Database) -> Recovered:
     """Copy every row that can be read from ``damaged`` into the empty database ``target``.
 
     A message whose parent is lost follows the newest earlier one of its chat that is not; messages whose chat is
-    lost get a new one. The damaged file is only read.
+    lost get a new one; a cell that makes no sense gets a value that does. The damaged file is only read.
     """
     try:
         source = Database(damaged)
@@ -63,7 +68,7 @@ def _copy(source: Database, target: Database) -> Recovered:
         target.insert(
             f"INSERT INTO conversation ({_CONVERSATION_NUMBERS}, {_CONVERSATION_TEXTS})"
             " VALUES (?,?,?,NULL,?,?,?,?,?,?,?)",
-            [number, created, updated, deleted, *texts],
+            [number, _time(created), _time(updated), deleted if deleted is None else _time(deleted), *texts],
         )
         shown[_id(number)] = leaf
     arrived: dict[int, list[int]] = {}
@@ -71,14 +76,17 @@ def _copy(source: Database, target: Database) -> Recovered:
     for number, conversation, parent, created, complete, role, *texts, receipt in _readable(
         source, "message", _MESSAGE_NUMBERS, _MESSAGE_TEXTS
     ):
-        if _id(conversation) not in shown:
+        if not isinstance(conversation, int) or not 0 < conversation <= _LARGEST_ID:
+            continue
+        created = _time(created)
+        if conversation not in shown:
             target.insert(
                 "INSERT INTO conversation (id, created, updated, title, date, effort, instructions, tools, model)"
                 " VALUES (?, ?, ?, '', date(?, 'unixepoch'), 'medium', '', '[]', '')",
                 [conversation, created, created, created],
             )
-            shown[_id(conversation)] = None
-        before = arrived.setdefault(_id(conversation), [])
+            shown[conversation] = None
+        before = arrived.setdefault(conversation, [])
         if parent is not None and parent not in before:
             parent = before[-1] if before else None
         target.insert(
@@ -88,7 +96,7 @@ def _copy(source: Database, target: Database) -> Recovered:
                 conversation,
                 parent,
                 created,
-                complete,
+                complete if isinstance(complete, int) else 1,
                 role if role in set(Role) else "user",
                 *texts,
                 receipt or None,
@@ -118,7 +126,7 @@ def _copy_drafts(source: Database, target: Database, conversations: Container[Ce
 def _readable(source: Database, table: str, numbers: str, texts: str) -> Iterator[Row]:
     """The rows of a table that stand on sound pages, in the order of their ids; text as far as it is text."""
     count = numbers.count(",") + 1
-    for number in range(1, _last_id(source, table) + 1):
+    for number in _ids(source, table):
         try:
             row = source.row(f"SELECT {numbers}, {as_bytes(texts)} FROM {table} NOT INDEXED WHERE id = ?", [number])
         except UserError:
@@ -127,18 +135,60 @@ def _readable(source: Database, table: str, numbers: str, texts: str) -> Iterato
             yield (*row[:count], *map(as_text, row[count:]))
 
 
+def _ids(source: Database, table: str) -> Iterator[int]:
+    """Every id that a table may hold, in order: all small numbers, and the large ones that the table leads to."""
+    last = _last_id(source, table)
+    yield from range(1, min(last, _LARGEST_GUESS) + 1)
+    if last > _LARGEST_GUESS:
+        # From both sides, because behind a damaged page there may be sound ones.
+        yield from sorted({*_walk(source, table, _LARGEST_GUESS + 1, 1), *_walk(source, table, last, -1)})
+
+
+def _walk(source: Database, table: str, number: int, step: int) -> Iterator[int]:
+    """The ids from ``number`` on, upwards or downwards; where the table leads nowhere, the next numbers are tried."""
+    sign, order = (">=", "ASC") if step > 0 else ("<=", "DESC")
+    failures = 0
+    while _LARGEST_GUESS < number <= _LARGEST_ID and failures < _LARGEST_GAP:
+        try:
+            row = source.row(
+                f"SELECT id FROM {table} NOT INDEXED WHERE id {sign} ? ORDER BY id {order} LIMIT 1", [number]
+            )
+        except UserError:
+            row = (None,)
+        if row is None:
+            return
+        found = row[0]
+        if isinstance(found, int) and (found - number) * step >= 0:
+            if _LARGEST_GUESS < found <= _LARGEST_ID:
+                yield found
+            number = found
+            failures = 0
+        else:
+            failures += 1
+        number += step
+
+
 def _last_id(source: Database, table: str) -> int:
     """The highest id a table can hold."""
-    for query in ("SELECT seq FROM sqlite_sequence WHERE name = ?", f"SELECT max(id) FROM {table} WHERE ? <> ''"):
+    known: list[int] = []
+    for query in (f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'", f"SELECT max(id) FROM {table}"):
+        if not source.understands(query):
+            continue
         try:
-            row = source.row(query, [table])
+            row = source.row(query)
         except UserError:
             continue
         if row is not None and isinstance(row[0], int):
-            return min(row[0], _LARGEST_GUESS)
-    return min(source.path.stat().st_size // 16, _LARGEST_GUESS)
+            known.append(row[0])
+    guess = source.path.stat().st_size // 16
+    return min(max(known), _LARGEST_ID) if known else min(guess, _LARGEST_GUESS)
 
 
 def _id(cell: Cell) -> int:
     assert isinstance(cell, int)
     return cell
+
+
+def _time(cell: Cell) -> float:
+    """A moment as seconds since 1970; 1970 itself for what can be none."""
+    return float(cell) if isinstance(cell, int | float) and 0 <= cell <= _LATEST else 0.0

@@ -4,6 +4,7 @@ import os
 import random
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ from app.store.migrations import migrate
 from app.store.recovery import Recovered, recover
 
 PAGE = 4096
+CHAT_COLUMNS = "title, created, updated, date, effort, instructions, tools, model, leaf, deleted"
+MESSAGE_COLUMNS = (
+    "conversation, parent, created, role, content, reasoning, commentary, tool_calls, name, complete, receipt"
+)
 CHATS = 30
 MESSAGES = 8
 
@@ -206,6 +211,94 @@ def test_what_lost_its_place_finds_another(tmp_path: Path) -> None:
     assert store.conversation(2).info.title == ""
     assert store.conversation(2).info.date
     assert (store.draft(None), store.draft(1), store.draft(3)) == ("new", "draft 0", "draft 2")
+    store.close()
+
+
+def test_chats_with_large_numbers_come_back(path: Path) -> None:
+    store = ChatStore(path)
+    for table in ("conversation", "message"):
+        store._database.insert("INSERT INTO sqlite_sequence VALUES (?, 200000)", [table])
+    store.close()
+    filled(path, 40)
+    with sqlite3.connect(path) as raw:
+        [[draft]] = raw.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'draft'").fetchall()
+        [[low, high]] = raw.execute("SELECT min(id), max(id) FROM conversation").fetchall()
+        assert (low, high) == (200_001, 200_040)
+    raw.close()
+    with path.open("r+b") as file:
+        file.seek(PAGE * (draft - 1))
+        file.write(b"\xa5")
+    store = ChatStore(path)
+    [problem] = store.problems
+    assert problem.values["chats"] == "40"
+    assert problem.values["messages"] == str(40 * MESSAGES)
+    assert [len(store.conversation(info.id).path()) for info in store.conversations()] == [MESSAGES] * 40
+    store.close()
+
+
+def test_a_lost_page_among_large_numbers_costs_only_what_was_on_it(tmp_path: Path) -> None:
+    path = tmp_path / "large.sqlite3"
+    store = ChatStore(path)
+    for table in ("conversation", "message"):
+        store._database.insert("INSERT INTO sqlite_sequence VALUES (?, 3000000000)", [table])
+    store.close()
+    data = filled(path, 3).read_bytes()
+    for lost in leaves(data)[1:3]:
+        path.write_bytes(data[: PAGE * lost] + b"\xa5" * PAGE + data[PAGE * (lost + 1) :])
+        store = ChatStore(path)
+        [problem] = store.problems
+        assert 3 * MESSAGES - PAGE // 300 <= int(problem.values["messages"]) <= 3 * MESSAGES
+        store.close()
+
+
+cells = st.one_of(
+    st.none(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.integers(0, 4),
+    st.floats(),
+    st.text(max_size=5),
+    st.binary(max_size=5),
+)
+
+
+@settings(max_examples=60)
+@given(
+    chats=st.lists(st.tuples(*[cells] * 10), max_size=3),
+    messages=st.lists(st.tuples(*[cells] * 11), max_size=4),
+    drafts=st.lists(st.tuples(cells, cells), max_size=2),
+)
+def test_no_cell_stops_the_recovery(
+    tmp_path_factory: pytest.TempPathFactory,
+    chats: list[tuple[object, ...]],
+    messages: list[tuple[object, ...]],
+    drafts: list[tuple[object, object]],
+) -> None:
+    folder = tmp_path_factory.mktemp("cells")
+    damaged, target = folder / "damaged.sqlite3", folder / "chats.sqlite3"
+    with sqlite3.connect(damaged) as raw:
+        raw.executescript(
+            f"CREATE TABLE conversation (id INTEGER PRIMARY KEY, {CHAT_COLUMNS});"
+            f"CREATE TABLE message (id INTEGER PRIMARY KEY, {MESSAGE_COLUMNS});"
+            "CREATE TABLE draft (conversation, text);"
+        )
+        raw.executemany(f"INSERT INTO conversation ({CHAT_COLUMNS}) VALUES ({','.join('?' * 10)})", chats)
+        raw.executemany(f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 11)})", messages)
+        raw.executemany("INSERT INTO draft VALUES (?, ?)", drafts)
+    raw.close()
+    database = Database(target)
+    migrate(database)
+    recovered = recover(damaged, database)
+    assert recovered.conversations >= len(chats)
+    numbers = range(1, len(chats) + 1)
+    # A message that says nothing of the chat it is from has no place to go.
+    assert recovered.messages >= sum(message[0] in numbers for message in messages if isinstance(message[0], int))
+    assert database.is_sound()
+    database.close()
+    store = ChatStore(target)
+    for info in store.conversations():
+        assert all(datetime.fromtimestamp(moment, tz=UTC) for moment in (info.created, info.updated))
+        store.conversation(info.id)
+    assert usable(store)
     store.close()
 
 
