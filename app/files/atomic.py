@@ -8,7 +8,8 @@ from pathlib import Path
 from app.domain.errors import ErrorCode, UserError
 
 _BINARY = getattr(os, "O_BINARY", 0)
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
+# Full, over the user's quota, over the largest file the system allows.
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -46,7 +47,8 @@ def reason_of(error: OSError) -> str:
 def aside_name(path: Path, word: str) -> Path:
     """The first free name of the form ``path.word-1``, ``path.word-2``..."""
     number = 1
-    while (aside := path.with_name(f"{path.name}.{word}-{number}")).exists() or aside.is_symlink():
+    # Not the path's own ``exists``, which raises when the name is too long.
+    while os.path.lexists(aside := path.with_name(f"{path.name}.{word}-{number}")):
         number += 1
     return aside
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import ErrorCode, UserError
+from app.files.atomic import set_aside
+from app.store.chats import ChatStore
 from app.store.paths import ProfilePaths
 
 
@@ -17,6 +19,7 @@ def test_everything_is_under_the_given_folder(tmp_path: Path) -> None:
     assert paths.models_folder == tmp_path / "profile/models"
     assert paths.cache_folder == tmp_path / "profile/cache"
     assert paths.log_file == tmp_path / "profile/logs/alcove.log"
+    assert paths.engine_log_file == tmp_path / "profile/logs/engine.log"
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:
@@ -57,4 +60,33 @@ def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "profile").write_text("not a folder")
     with pytest.raises(UserError) as caught:
         ProfilePaths.locate(tmp_path / "profile").create()
+    assert caught.value.code is ErrorCode.PROFILE_UNWRITABLE
+
+
+def test_a_home_that_is_not_known_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = ProfilePaths.locate(Path("~no-such-user-here/profile"))
+    with pytest.raises(UserError) as caught:
+        paths.create()
+    assert caught.value.code is ErrorCode.PROFILE_UNWRITABLE
+    assert "~no-such-user-here" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert ProfilePaths.locate(Path("~/profile")).data_folder == tmp_path / "profile/data"
+
+
+def test_a_folder_with_an_endless_name_is_said(tmp_path: Path) -> None:
+    paths = ProfilePaths.locate(tmp_path / ("x" * 5000))
+    with pytest.raises(UserError) as caught:
+        paths.create()
+    assert caught.value.code is ErrorCode.PROFILE_UNWRITABLE
+    with pytest.raises(UserError) as caught:
+        ChatStore(paths.chats_file)
+    assert caught.value.code is ErrorCode.PROFILE_UNWRITABLE
+    with pytest.raises(UserError) as caught:
+        set_aside(paths.library_file)
     assert caught.value.code is ErrorCode.PROFILE_UNWRITABLE
