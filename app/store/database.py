@@ -35,7 +35,7 @@ class Database:
     def __init__(self, path: Path, *, wait_s: float = 2.0) -> None:
         self.path = path
         with self._known_errors():
-            if not path.exists():
+            if not os.path.exists(path):  # noqa: PTH110 - the path's own raises when the name is too long
                 self._create(path)
             flags = apsw.SQLITE_OPEN_READWRITE
             self._connection = apsw.Connection(str(path), flags=flags)
@@ -156,9 +156,10 @@ class Database:
             with self._known_errors():
                 copy = apsw.Connection(str(part))
                 try:
-                    with copy.backup("main", self._connection, "main") as backup:
-                        backup.step()
-                    copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+                    with self._known_errors(copy):
+                        with copy.backup("main", self._connection, "main") as backup:
+                            backup.step()
+                        copy.execute("PRAGMA journal_mode = DELETE").fetchall()
                 finally:
                     copy.close()
             with part.open("rb+") as file:
@@ -191,16 +192,17 @@ class Database:
             raise write_error(path, error) from error
 
     @contextlib.contextmanager
-    def _known_errors(self) -> Generator[None]:
+    def _known_errors(self, connection: apsw.Connection | None = None) -> Generator[None]:
         try:
             yield
         except (apsw.Error, UnicodeDecodeError) as error:
-            known = self._known(error)
+            # None of our own yet: it is being opened.
+            known = self._known(error, connection or cast("apsw.Connection | None", vars(self).get("_connection")))
             if known is None:
                 raise
             raise known from error
 
-    def _known(self, error: apsw.Error | UnicodeDecodeError) -> UserError | None:
+    def _known(self, error: apsw.Error | UnicodeDecodeError, connection: apsw.Connection | None) -> UserError | None:
         path = str(self.path)
         match error:
             case apsw.FullError():
@@ -208,13 +210,14 @@ class Database:
             case apsw.IOError():
                 if getattr(error, "extendedresult", 0) in _READ_FAILURES:
                     return UserError(ErrorCode.STORE_UNREADABLE, path=path)
-                return UserError(ErrorCode.DISK_FULL, path=path)
+                number = 0 if connection is None else connection.system_errno
+                return write_error(self.path, OSError(number, os.strerror(number) if number else str(error)))
             case apsw.CorruptError() | apsw.NotADBError() | UnicodeDecodeError():
                 return UserError(ErrorCode.STORE_UNREADABLE, path=path)
             case apsw.BusyError() | apsw.LockedError():
                 return UserError(ErrorCode.STORE_LOCKED, path=path)
             case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
-                return UserError(ErrorCode.PROFILE_UNWRITABLE, path=path, reason=str(error).partition(": ")[2])
+                return UserError(ErrorCode.PROFILE_UNWRITABLE, path=path, reason=str(error).rpartition(": ")[2])
             case _:
                 return None
 

@@ -326,6 +326,7 @@ def test_a_folder_in_the_files_place_is_said(path: Path) -> None:
         ChatStore(path)
     assert caught.value.code is ErrorCode.PROFILE_UNWRITABLE
     assert str(path) in str(caught.value)
+    assert caught.value.values["reason"]
 
 
 def test_what_the_promises_rest_on_is_switched_on(store: ChatStore) -> None:

@@ -1,6 +1,8 @@
 """A disk that fills up for real in the middle of saving."""
 
 import contextlib
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,3 +108,35 @@ def test_no_room_for_the_folders_is_said(tmp_path: Path) -> None:
         with pytest.raises(UserError) as caught:
             ProfilePaths.locate(folder / "deeper").create()
         assert caught.value.code is ErrorCode.DISK_FULL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the file in /proc")
+def test_a_write_that_fails_for_another_reason_is_no_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / "chats.sqlite3"
+    store = ChatStore(path)
+    info = store.create(date="2026-11-23", effort=Effort.LOW, instructions="", model="")
+    log = str(path) + "-wal"
+    [handle] = [int(number) for number in os.listdir("/proc/self/fd") if links_to(number) == log]  # noqa: PTH208
+    kept = os.dup(handle)
+    blind = os.open(log, os.O_RDONLY)
+    try:
+        os.dup2(blind, handle)
+        with pytest.raises(UserError) as caught:
+            store.append(info.id, None, Message(Role.USER, TEXT))
+    finally:
+        os.dup2(kept, handle)
+        os.close(kept)
+        os.close(blind)
+    assert caught.value.code is ErrorCode.PROFILE_UNWRITABLE
+    assert caught.value.values["reason"] == os.strerror(errno.EBADF).lower()
+    node = store.append(info.id, None, Message(Role.USER, TEXT))
+    assert store.conversation(info.id).nodes == (node,)
+    store.close()
+
+
+def links_to(number: str) -> str:
+    """The file that an open descriptor of this process stands for; "" when it was closed meanwhile."""
+    try:
+        return str(Path("/proc/self/fd", number).readlink())
+    except OSError:
+        return ""
