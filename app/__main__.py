@@ -9,9 +9,12 @@ def main() -> int:
     """Run the program; the exit status. In a frozen program's child this never returns."""
     fill_closed_streams()
     freeze_support()
-    from app.main import main as run
+    try:
+        from app.main import main as run
 
-    return run(sys.argv[1:])
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # before anything listens for it
+        return 130
 
 
 def fill_closed_streams() -> None:
