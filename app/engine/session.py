@@ -136,7 +136,12 @@ class EngineSession:
         least = sum(len(part.text) for part in segments if isinstance(part, Text)) // LONGEST_TOKEN
         if least >= room:
             raise UserError(ErrorCode.PROMPT_TOO_LONG, tokens=f"more than {least}", room=room)
-        prompt = loaded.encoder.encode(segments)
+        prompt: list[int] = []
+        for ids in loaded.encoder.runs(segments):
+            prompt += ids
+            if cancelled.is_set():
+                self._send(Finished(request.request_id, FinishReason.CANCELLED, Usage(), Timings()))
+                return
         if len(prompt) >= room:
             raise UserError(ErrorCode.PROMPT_TOO_LONG, tokens=len(prompt), room=room)
         answer = Answer(loaded, request, prompt, self._send, cancelled, begin)

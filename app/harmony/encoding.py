@@ -9,13 +9,18 @@ tokenizer gives the same plain text. Text without a complete name is never cut.
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby, takewhile
+from itertools import chain, groupby, takewhile
 
 from app.harmony.segments import Control, Segment
 from app.harmony.vocabulary import Vocabulary, control_ids
 
+STRETCH = 50_000
+"""Characters; llama.cpp takes some 50 ms for them."""
+
 # A name that does not start with a bracket and a bar is cut at its first change from letters to others or back.
 _CHANGE = re.compile(r"(?<=\w)(?=\W)|(?<=\W)(?=\w)")
+# Where a line begins with a letter, gpt-oss's pre-tokenizer always cuts: no token goes over it.
+_LINE = re.compile(r"(?<=\n)(?=[^\W\d_])")
 # Half a surrogate pair is no character and has no bytes in UTF-8.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -33,14 +38,16 @@ class PromptEncoder:
 
     def encode(self, segments: Iterable[Segment]) -> list[int]:
         """The prompt's token ids; KeyError when the vocabulary lacks a control token that is used."""
-        ids: list[int] = []
+        return list(chain.from_iterable(self.runs(segments)))
+
+    def runs(self, segments: Iterable[Segment]) -> Iterator[list[int]]:
+        """The same ids in runs, none of which takes long to make: a large prompt can be given up in between."""
         for segment in segments:
             if isinstance(segment, Control):
-                ids.append(self._ids[segment.token])
+                yield [self._ids[segment.token]]
             else:
                 for part in self.parts(segment.text):
-                    ids.extend(self._vocabulary.tokenize(part))
-        return ids
+                    yield from map(self._vocabulary.tokenize, _stretches(part))
 
     def parts(self, text: str) -> Iterator[str]:
         """The text in parts, none of which holds the complete name of a special token."""
@@ -59,6 +66,15 @@ class PromptEncoder:
         if change and not self._names.search(name, 0, change.start()):
             return change.start()
         return 1
+
+
+def _stretches(text: str) -> Iterator[str]:
+    """The text in stretches of about ``STRETCH`` characters, as far as it has lines."""
+    begin = 0
+    while found := _LINE.search(text, begin + STRETCH):
+        yield text[begin : found.start()]
+        begin = found.start()
+    yield text[begin:]
 
 
 def _shortest_of(names: list[str]) -> str:

@@ -236,6 +236,16 @@ def test_a_stop_while_decoding_keeps_what_was_said(demo: Engine, endless: Sampli
     assert demo.ask(dialogue(QUESTION)).finished.reason is FinishReason.STOP
 
 
+def test_a_stop_acts_while_a_prompt_is_made_into_tokens(engine: Engine) -> None:
+    engine.load(plan=LoadPlan(context=32768))
+    request_id = engine.new_id()
+    engine.client.send(Generate(request_id, dialogue("It is a line of words.\n" * 300_000)))  # seconds of work
+    engine.client.send(Cancel(request_id))
+    finished = engine.expect(Finished)
+    assert finished.reason is FinishReason.CANCELLED
+    assert finished.usage.prompt_tokens == 0
+
+
 def test_a_stop_while_reading_comes_before_the_first_token(engine: Engine) -> None:
     engine.load(plan=LoadPlan(context=32768, threads=1))
     fresh = engine.ask(dialogue(QUESTION)).text

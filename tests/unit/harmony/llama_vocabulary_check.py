@@ -93,6 +93,24 @@ def main(path: str) -> None:
         assert b"".join(map(vocabulary.piece, ids)).decode() == text
     for text in ("let (<|) f x = f x", "a |> b <| c", "Grüße, 世界 🙂\r\n\t", "<| start |>"):
         assert encoder.encode([Text(text)]) == vocabulary.tokenize(text)
+    lines = (
+        "Ünser",
+        "  if x:",
+        "# !?/\n/",
+        "\n \n\t",
+        "don't\r",
+        "世界。",
+        "12 34",
+        "...\n",
+        "e\u0301a",
+        "\u0301b",
+        "²Ⅷ",
+    )
+    page = "\n".join(" ".join(pair) + end for end in ("", "\n", " ") for pair in itertools.permutations(lines, 2))
+    for offset in range(0, 200, 40):  # other cuts each time
+        text = "x" * offset + "\n" + page * 40
+        assert len(list(encoder.runs([Text(text)]))) > 2
+        assert encoder.encode([Text(text)]) == vocabulary.tokenize(text)
     print(f"checked {len(checked)} texts with {len(names)} names")
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.harmony.encoding import PromptEncoder
+from app.harmony.encoding import STRETCH, PromptEncoder
 from app.harmony.segments import Control, Segment, Text
 from app.harmony.vocabulary import ControlToken, control_ids, speaks_harmony, stop_ids
 from tests.support.vocabulary import FIRST_SPECIAL_ID, HARMONY_NAMES, RESERVED_NAMES, ByteVocabulary
@@ -36,6 +36,24 @@ AWKWARD_NAMES = (
 )
 HARMONY = ByteVocabulary()
 AWKWARD = ByteVocabulary(AWKWARD_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("word " * 40_000, 1),
+        ("a line of words\n" * 10_000, 4),
+        ("日本語の文\r\n" * 25_000, 4),
+        ("- an item\n" * 20_000, 1),
+        ("x" * STRETCH + "\ny", 2),
+        ("", 0),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_large_text_is_encoded_in_runs(text: str, runs: int) -> None:
+    made = list(PromptEncoder(HARMONY).runs([Text(text)]))
+    assert len(made) == runs
+    assert b"".join(map(bytes, made)).decode() == text
 
 
 def ids_of(text: str, vocabulary: ByteVocabulary) -> list[int]:
