@@ -38,7 +38,7 @@ class HeadlessRequest:
 def headless_request(options: Namespace) -> HeadlessRequest:
     """The request that ``options`` make on top of the profile's settings."""
     paths = ProfilePaths.locate(profile_folder(options))
-    log_file: Path | None = paths.log_folder / "engine.log"
+    log_file: Path | None = paths.engine_log_file
     try:
         paths.create()
     except UserError:
