@@ -23,7 +23,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.demo_model.conversations import Corpus
-from scripts.demo_model.gguf_file import write_gguf
+from scripts.demo_model.gguf_file import SHARPNESS, write_gguf
 from scripts.demo_model.network import Network, Shape
 from scripts.demo_model.tokenizer import learn_corpus_vocabulary
 from scripts.demo_model.topics import load_topics, load_unknown
@@ -83,7 +83,7 @@ def main() -> int:
 
     def save(network: Network, progress: Progress) -> None:
         save_checkpoint(network, vocabulary, checkpoint)
-        write_gguf(network, vocabulary, arguments.out)
+        write_gguf(network, vocabulary, arguments.out, sharpness=SHARPNESS)
 
     train(network, corpus, vocabulary, plan, report, save)
     print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes", flush=True)
