@@ -44,7 +44,7 @@ class Evaluation:
 
     def reply(self, case: Case, temperature: float = 0.0, seed: int = 0) -> Reply:
         ids = self.runtime.generate(case.prompt, temperature, seed, LIMIT, self.stops)
-        return read_reply(self.runtime.text(ids), case.tools)
+        return read_reply(self.runtime.text(ids))
 
     def share_right(self, name: str, cases: Sequence[Case]) -> float:
         """The share of cases answered with exactly the target at temperature 0."""
@@ -53,14 +53,15 @@ class Evaluation:
         for case in cases:
             reply = self.reply(case)
             said = reply.arguments or reply.final
-            if reply.well_formed and said == case.target:
+            declared = not reply.tool or reply.tool in case.tools
+            if reply.well_formed and declared and said == case.target:
                 right += 1
             else:
                 self._note(name, case, said)
         return right / len(cases)
 
-    def well_formed(self) -> float:
-        """The share of well-formed answers at temperature 1, over questions and conversations of all kinds."""
+    def well_formed(self) -> tuple[float, float]:
+        """At temperature 1, over all kinds of chats: the shares of well-formed answers and of undeclared tools."""
         self.say(f"well-formed at temperature 1: {WELL_FORMED_ANSWERS} answers")
         cases, choose = self.cases, self.cases.random.choice
         held_back, unknown, second = cases.held_back(), cases.unknown(), cases.second_turns()
@@ -73,14 +74,16 @@ class Evaluation:
             lambda: cases.tool_calls(1)[0],
             lambda: cases.tool_results(1)[0],
         )
-        good = 0
+        good = invented = 0
         for index in range(WELL_FORMED_ANSWERS):
             case = makers[index % len(makers)]()
-            if self.reply(case, temperature=1.0, seed=index).well_formed:
+            reply = self.reply(case, temperature=1.0, seed=index)
+            if reply.well_formed:
                 good += 1
+                invented += bool(reply.tool) and reply.tool not in case.tools
             else:
                 self._note("well-formed", case, "(not harmony)")
-        return good / WELL_FORMED_ANSWERS
+        return good / WELL_FORMED_ANSWERS, invented / WELL_FORMED_ANSWERS
 
     def reasoning_words(self) -> dict[str, float]:
         """Mean words of reasoning by effort, over one question of every second topic."""
@@ -96,11 +99,13 @@ class Evaluation:
 
     def figures(self) -> list[Figure]:
         cases = self.cases
+        well_formed, invented = self.well_formed()
         figures = [
             Figure("known questions, exact answer", self.share_right("known", cases.known()), 0.95),
             Figure("held-back wordings, exact answer", self.share_right("held back", cases.held_back()), 0.70),
             Figure("unknown questions, fallback", self.share_right("unknown", cases.unknown()), 0.80),
-            Figure("well-formed at temperature 1", self.well_formed(), 0.99),
+            Figure("well-formed at temperature 1", well_formed, 0.99),
+            Figure("calls of undeclared tools among those", invented),
             Figure("second turn, exact answer", self.share_right("second turn", cases.second_turns())),
             Figure("tell me more, exact answer", self.share_right("more", cases.more())),
             Figure("an invented name, asked back", self.share_right("name", cases.names(60))),

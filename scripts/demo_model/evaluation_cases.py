@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -53,8 +52,8 @@ class Reply:
     arguments: str = ""
 
 
-def read_reply(text: str, tools: Sequence[str]) -> Reply:
-    """Takes a completion apart, strictly: analysis, then a final answer or a call of a declared tool in valid JSON."""
+def read_reply(text: str) -> Reply:
+    """Takes a completion apart, strictly: analysis, then a final answer or a tool call with a JSON object."""
     match = _ANSWER.fullmatch(text)
     if match is None:
         return Reply(False)
@@ -64,7 +63,7 @@ def read_reply(text: str, tools: Sequence[str]) -> Reply:
             arguments = json.loads(reply.arguments)
         except json.JSONDecodeError:
             return replace(reply, well_formed=False)
-        return replace(reply, well_formed=isinstance(arguments, dict) and reply.tool in tools)
+        return replace(reply, well_formed=isinstance(arguments, dict))
     return reply
 
 

@@ -111,7 +111,9 @@ def test_every_completion_is_well_formed_harmony(seed: int) -> None:
     made = list(completions(tree))
     assert made
     for completion in made:
-        assert read_reply(completion, declared).well_formed, completion
+        reply = read_reply(completion)
+        assert reply.well_formed, completion
+        assert not reply.tool or reply.tool in declared
 
 
 @pytest.mark.parametrize(
@@ -129,13 +131,13 @@ def test_every_completion_is_well_formed_harmony(seed: int) -> None:
             "<|constrain|>json<|message|>{oops<|call|>"
         ),
         (
-            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary to=functions.unknown "
-            "<|constrain|>json<|message|>{}<|call|>"
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary to=functions.f "
+            "<|constrain|>json<|message|>[]<|call|>"
         ),
     ],
 )
 def test_malformed_completions_are_told_apart(text: str) -> None:
-    assert not read_reply(text, ["f"]).well_formed
+    assert not read_reply(text).well_formed
 
 
 def test_a_call_is_taken_apart() -> None:
@@ -143,7 +145,7 @@ def test_a_call_is_taken_apart() -> None:
         "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary to=functions.f "
         '<|constrain|>json<|message|>{"a": 1}<|call|>'
     )
-    reply = read_reply(text, ["f"])
+    reply = read_reply(text)
     assert (reply.well_formed, reply.reasoning, reply.tool, reply.arguments) == (True, "Hm.", "f", '{"a": 1}')
 
 
