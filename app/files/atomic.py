@@ -25,7 +25,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink()
@@ -58,13 +58,13 @@ def set_aside(path: Path, word: str = "broken") -> Path:
     aside = aside_name(path, word)
     try:
         path.rename(aside)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise write_error(path, error) from error
     return aside
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename outlive a power cut. Windows has no such call; there the file system's journal does it."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
