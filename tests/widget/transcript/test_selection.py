@@ -42,8 +42,8 @@ def test_selected_text_is_drawn_on_its_own_ground(view: TranscriptView, reader: 
 
     def has_ground() -> bool:
         picture = view.viewport().grab().toImage()
-        row = {picture.pixelColor(point.x() + x, point.y() + 9).name() for x in range(20)}
-        return view.theme.colours.selection in row
+        near = {picture.pixelColor(point.x() + x, point.y() + y).name() for x in range(20) for y in range(10)}
+        return view.theme.colours.selection in near
 
     assert not has_ground()
     reader.drag(reader.point("Intro", 0), reader.point("text.", 1))
