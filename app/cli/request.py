@@ -41,8 +41,9 @@ def headless_request(options: Namespace) -> HeadlessRequest:
     log_file: Path | None = paths.engine_log_file
     try:
         paths.create()
-    except UserError:
-        log_file = None  # a question can be answered from a folder that cannot be written to
+    except UserError as problem:  # a question can be answered all the same
+        print(f"alcove: {problem}", file=sys.stderr)
+        log_file = None
     loaded = SettingsFile(paths.settings_file).load()
     library = Library(paths.library_file, DEMO_MODEL)
     settings = loaded.settings
