@@ -12,14 +12,13 @@ from PySide6.QtCore import QObject, QPoint, QRect, QSize
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleInterface, QWindow
 from PySide6.QtWidgets import QAccessibleWidget, QApplication
 
-from app.domain.conversation import Role
+from app.ui.transcript import wording
 from app.ui.transcript.blocks import plain_block
 from app.ui.transcript.entry import Entry, Section
 
 if TYPE_CHECKING:
     from app.ui.transcript.view import TranscriptView
 
-WHO = {Role.USER: "You", Role.ASSISTANT: "Answer", Role.TOOL: "Tool result"}
 SENTENCE_END = re.compile(r"[.!?。！？](?=\s)|\n")
 INSTALLED = "alcove_transcript_accessible"
 
@@ -102,7 +101,7 @@ class TranscriptInterface(QAccessibleWidget):
     """The list of messages; the view's real buttons come after them."""
 
     def __init__(self, view: "TranscriptView") -> None:
-        super().__init__(view, QAccessible.Role.List, "Conversation")
+        super().__init__(view, QAccessible.Role.List, wording.conversation())
         self._view_reference = ref(view)
         self._messages: WeakKeyDictionary[Entry, MessageInterface] = WeakKeyDictionary()
 
@@ -140,7 +139,7 @@ class TranscriptInterface(QAccessibleWidget):
 def spoken(entry: Entry, view: "TranscriptView") -> str:
     """A message as it is read out: who, and the text without its marks. Folded reasoning is only mentioned."""
     parser = view.column.typesetter.parser
-    parts = [f"{WHO[entry.role]}:"]
+    parts = [f"{wording.author(entry.role)}:"]
     if entry.foldable:
         parts.append(f"{entry.fold_title()[0]}.")
     for section in (Section.COMMENTARY, Section.CALLS, Section.ANSWER):

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu
 
 from app.domain.conversation import Role
 from app.ui.theme import Theme
+from app.ui.transcript import wording
 from app.ui.transcript.buttons import ActionButton, ButtonPool, Key, Wanted
 from app.ui.transcript.chrome import Chrome
 from app.ui.transcript.entry import Section
@@ -60,17 +61,17 @@ class MessageActions(QObject):
         """The menu for a point of the viewport."""
         view = self._view
         menu = QMenu(view)
-        copy = menu.addAction("Copy", view.copy_selection)
+        copy = menu.addAction(wording.copy(), view.copy_selection)
         copy.setEnabled(view.selection is not None and not view.selection.empty)
         link = view.link_at(QPointF(point))
         if link:
-            menu.addAction("Copy link address", lambda: self.copy(link))
+            menu.addAction(self.tr("Copy link address"), lambda: self.copy(link))
         index = view.column.at(view.scrolled + point.y())
         if index is not None:
             text = view.column.entries[index].text(Section.ANSWER)
-            menu.addAction("Copy message", lambda: self.copy(text))
+            menu.addAction(self.tr("Copy message"), lambda: self.copy(text))
         menu.addSeparator()
-        menu.addAction("Select all", view.select_all)
+        menu.addAction(self.tr("Select all"), view.select_all)
         return menu
 
     def _wanted(self) -> Iterator[Wanted]:

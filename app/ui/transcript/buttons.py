@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QEnterEvent, QFocusEvent, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from app.ui import icons
 from app.ui.theme import Theme
+from app.ui.transcript.measures import Measures
 
-ICON = 16
 Key = tuple[int, str, int, int]
 """The message's id, what the button does, and the block's section and index (0, 0 for the whole message)."""
 
@@ -63,9 +63,6 @@ class ActionButton(QAbstractButton):
         if self.isHidden():
             self.show()
 
-    def sizeHint(self) -> QSize:
-        return QSize(28, 28)
-
     def enterEvent(self, event: QEnterEvent) -> None:
         self._hovered = True
         self.update()
@@ -88,6 +85,7 @@ class ActionButton(QAbstractButton):
         active = self._hovered or self.hasFocus()
         if not (wanted.shown or active):
             return
+        m = Measures.of(theme)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ground = QRectF(self.rect()).adjusted(1, 1, -1, -1)
@@ -95,32 +93,32 @@ class ActionButton(QAbstractButton):
         if self._hovered and self.isEnabled() and not fold:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("pressed" if self.isDown() else "hover"))
-            painter.drawRoundedRect(ground, 7, 7)
+            painter.drawRoundedRect(ground, m.px(7), m.px(7))
         if self.hasFocus():
             painter.setPen(QPen(theme.colour("focus"), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(ground, 7, 7)
+            painter.drawRoundedRect(ground, m.px(7), m.px(7))
         colour = theme.colours.text if self._hovered and self.isEnabled() else theme.colours.muted
-        x = 6.0
+        x = m.inset
         if wanted.icon:
-            picture = icons.image(wanted.icon, colour, ICON, self.devicePixelRatioF())
+            picture = icons.image(wanted.icon, colour, m.icon, self.devicePixelRatioF())
             painter.setOpacity(1.0 if self.isEnabled() else 0.4)
-            x = (self.width() - ICON) / 2 if not wanted.text else x
-            painter.drawImage(QRectF(x, (self.height() - ICON) / 2, ICON, ICON), picture)
-            x += ICON + 6
+            # Whole pixels, so that its lines stay sharp.
+            x = (self.width() - m.icon) // 2 if not wanted.text else x
+            painter.drawImage(QRectF(x, (self.height() - m.icon) // 2, m.icon, m.icon), picture)
+            x += m.icon + m.between
         if wanted.text:
-            self._paint_text(painter, wanted, theme, colour, x)
+            self._paint_text(painter, wanted, theme, colour, QRectF(self.rect()).adjusted(x, 0, -m.inset, 0))
         painter.end()
 
-    def _paint_text(self, painter: QPainter, wanted: Wanted, theme: Theme, colour: str, x: float) -> None:
+    def _paint_text(self, painter: QPainter, wanted: Wanted, theme: Theme, colour: str, room: QRectF) -> None:
         font = text_font(theme, wanted)
-        room = QRectF(x, 0, self.width() - x - 6, self.height())
         painter.setFont(font)
         painter.setPen(QColor(colour))
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(room, align, wanted.text)
         if wanted.detail:
-            room.setLeft(room.left() + QFontMetricsF(font).horizontalAdvance(wanted.text) + 10)
+            room.setLeft(room.left() + QFontMetricsF(font).horizontalAdvance(wanted.text) + Measures.of(theme).px(10))
             font = theme.font(theme.type.interface)
             painter.setFont(font)
             painter.setPen(theme.colour("muted"))
@@ -138,11 +136,12 @@ def text_font(theme: Theme, wanted: Wanted) -> QFont:
 
 def text_width(theme: Theme, wanted: Wanted) -> float:
     """How wide a button must be for its icon, text and detail."""
-    width = QFontMetricsF(text_font(theme, wanted)).horizontalAdvance(wanted.text) + 14
+    m = Measures.of(theme)
+    width = QFontMetricsF(text_font(theme, wanted)).horizontalAdvance(wanted.text) + 2 * m.inset + 2
     if wanted.icon:
-        width += ICON + 6
+        width += m.icon + m.between
     if wanted.detail:
-        width += 12 + QFontMetricsF(theme.font(theme.type.interface)).horizontalAdvance(wanted.detail)
+        width += m.px(12) + QFontMetricsF(theme.font(theme.type.interface)).horizontalAdvance(wanted.detail)
     return width
 
 

@@ -11,9 +11,7 @@ from app.ui.transcript.blocks import BlockKind
 from app.ui.transcript.buttons import Wanted, text_width
 from app.ui.transcript.entry import Entry
 from app.ui.transcript.layout_values import Laid, Placed
-from app.ui.transcript.typesetter import CODE_HEADER
-
-BUTTON = 28
+from app.ui.transcript.measures import Measures
 
 
 class Chrome:
@@ -21,9 +19,10 @@ class Chrome:
 
     def __init__(self, theme: Theme) -> None:
         self._theme = theme
+        self._measures = Measures.of(theme)
         self._copy_width = {
             text: text_width(theme, Wanted((0, "code", 0, 0), QRectF(), "copy", text)) + 2
-            for text in ("Copy", "Copied")
+            for text in (wording.copy(), wording.copied())
         }
 
     def wanted(
@@ -50,9 +49,10 @@ class Chrome:
         actions = list(self._actions(entry, shown, busy, copied))
         width = sum(action.place.width() for action in actions)
         right = entry.role is Role.USER
-        x = laid.footer.right() - width if right else laid.footer.x() - 6
+        m = self._measures
+        x = laid.footer.right() - width if right else laid.footer.x() - m.inset
         for action in actions:
-            action.place.moveTo(x, laid.footer.y() + (2 if right else 4))
+            action.place.moveTo(x, laid.footer.y() + m.px(2 if right else 4))
             yield action
             x += action.place.width()
 
@@ -61,51 +61,56 @@ class Chrome:
         if laid.footer is None or entry.role is not Role.ASSISTANT or entry.streaming or entry.node.receipt is None:
             return None
         buttons = sum(action.place.width() for action in self._actions(entry, True, False, None))
-        place = laid.footer.adjusted(buttons + 8, 4, 0, -2)
+        m = self._measures
+        place = laid.footer.adjusted(buttons + m.px(8), m.px(4), 0, 0)
+        place.setHeight(m.button)
         return place, wording.receipt_line(entry.node.receipt)
 
     def _fold(self, entry: Entry, place: QRectF) -> Wanted:
         title, detail = entry.fold_title()
         key = (entry.node.id, "fold", 0, 0)
-        name = f"{title}, {'open' if entry.open else 'folded'}"
+        name = wording.fold_name(title, entry.open)
         icon = "chevron-down" if entry.open else "chevron-right"
         wish = Wanted(key, QRectF(), icon, title, detail, name)
-        width = min(place.width() + 6, text_width(self._theme, wish))
-        return Wanted(key, QRectF(place.x() - 6, place.y(), width, place.height()), icon, title, detail, name)
+        inset = self._measures.inset
+        width = min(place.width() + inset, text_width(self._theme, wish))
+        return Wanted(key, QRectF(place.x() - inset, place.y(), width, place.height()), icon, title, detail, name)
 
     def _copy_code(self, entry: Entry, placed: Placed, copied: tuple[int, str, int, int] | None) -> Wanted:
         key = (entry.node.id, "code", placed.section, placed.index)
         done = key == copied
-        text = "Copied" if done else "Copy"
+        text = wording.copied() if done else wording.copy()
         width = self._copy_width[text]
-        place = QRectF(placed.frame.right() - width - 6, placed.frame.y() + (CODE_HEADER - BUTTON) / 2, width, BUTTON)
-        what = placed.block.label or placed.block.language
-        return Wanted(
-            key, place, "check" if done else "copy", text, name=f"Copy the {what} code" if what else "Copy the code"
-        )
+        m = self._measures
+        right = placed.frame.right() - m.code_padding + m.inset + 2  # where the text ends, the code may end
+        top = placed.frame.y() + (m.code_header - m.button) // 2
+        place = QRectF(right - width, top, width, m.button)
+        name = wording.copy_code(placed.block.label or placed.block.language)
+        return Wanted(key, place, "check" if done else "copy", text, name=name)
 
     def _actions(
         self, entry: Entry, shown: bool, busy: bool, copied: tuple[int, str, int, int] | None
     ) -> Iterator[Wanted]:
         node = entry.node.id
+        side = self._measures.button
 
         def button(action: str, icon: str, name: str, enabled: bool = True) -> Wanted:
-            return Wanted((node, action, 0, 0), QRectF(0, 0, BUTTON, BUTTON), icon, "", "", name, shown, enabled)
+            return Wanted((node, action, 0, 0), QRectF(0, 0, side, side), icon, "", "", name, shown, enabled)
 
-        who = "your message" if entry.role is Role.USER else "the answer"
+        own = entry.role is Role.USER
         done = (node, "copy", 0, 0) == copied
-        yield button("copy", "check" if done else "copy", "Copied" if done else f"Copy {who}")
-        if entry.role is Role.USER:
-            yield button("edit", "edit", "Edit your message", not busy)
+        yield button("copy", "check" if done else "copy", wording.copied() if done else wording.copy_message(own))
+        if own:
+            yield button("edit", "edit", wording.edit(), not busy)
         else:
-            yield button("regenerate", "regenerate", "Answer again", not busy)
+            yield button("regenerate", "regenerate", wording.answer_again(), not busy)
         if len(entry.versions) > 1:
             number = entry.versions.index(node) + 1
             count = len(entry.versions)
-            yield button("previous", "chevron-left", "Previous version", number > 1 and not busy)
-            label = Wanted((node, "version", 0, 0), QRectF(), "", f"{number} of {count}", "", "", shown, False)
+            yield button("previous", "chevron-left", wording.previous_version(), number > 1 and not busy)
+            label = Wanted((node, "version", 0, 0), QRectF(), "", wording.version(number, count), "", "", shown, False)
             yield Wanted(
-                label.key, QRectF(0, 0, text_width(self._theme, label), BUTTON), "", label.text, shown=shown,
-                enabled=False, name=f"Version {number} of {count}",
+                label.key, QRectF(0, 0, text_width(self._theme, label), side), "", label.text, shown=shown,
+                enabled=False, name=wording.version_name(number, count),
             )  # fmt: skip
-            yield button("next", "chevron-right", "Next version", number < count and not busy)
+            yield button("next", "chevron-right", wording.next_version(), number < count and not busy)

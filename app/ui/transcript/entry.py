@@ -155,12 +155,12 @@ class Entry:
     def fold_title(self) -> tuple[str, str]:
         """The title of what is folded and a line about it."""
         if self.role is Role.TOOL:
-            name = self.node.message.name or "the tool"
+            name = self.node.message.name
             first = self.text(Section.ANSWER).strip().split("\n")[0]
-            return f"Result of {name}", "" if self.open else first[:200]
+            return wording.result_of(name), "" if self.open else first[:200]
         reasoning = self.text(Section.REASONING)
         if self.thinking:
-            return "Thinking", "" if self.open else wording.summary(reasoning)
+            return wording.thinking(), "" if self.open else wording.summary(reasoning)
         receipt = self.node.receipt
         seconds = receipt.reasoning_s if receipt and receipt.reasoning_s > 0 else self._thought_s
         return wording.thought_for(seconds), ""
@@ -170,4 +170,4 @@ class Entry:
         answer, commentary = self._texts[Section.ANSWER], self._texts[Section.COMMENTARY]
         per_line = max(12.0, width / (pixels * 0.52))
         lines = answer.count("\n") + (len(answer) + len(commentary)) / per_line + 1
-        return 60 + lines * pixels * 1.55 + (36 if self._texts[Section.REASONING] else 0)
+        return 4 * pixels + lines * pixels * 1.55 + (2.4 * pixels if self._texts[Section.REASONING] else 0)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.ui import icons
 from app.ui.theme import Theme
+from app.ui.transcript.measures import Measures
 
 BELOW = 14  # its distance to the lower edge
 
@@ -13,7 +14,8 @@ class NewTextButton(QPushButton):
     """Floats over the lower edge of the transcript."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__("New text below", parent)
+        super().__init__(parent)
+        self.setText(self.tr("New text below"))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         # Not by the mouse: hidden right after the click, it would give the focus to the next button.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -21,12 +23,14 @@ class NewTextButton(QPushButton):
 
     def dress(self, theme: Theme) -> None:
         """Takes the theme's colours."""
-        c = theme.colours
-        self.setIcon(icons.icon("arrow-down", c.text, 16))
-        self.setIconSize(QSize(16, 16))
+        c, m = theme.colours, Measures.of(theme)
+        px = m.px
+        self.setIcon(icons.icon("arrow-down", c.text, m.icon))
+        self.setIconSize(QSize(m.icon, m.icon))
         self.setStyleSheet(
             f"QPushButton {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.control_border};"
-            f" border-radius: 16px; padding: 5px 14px 5px 10px; font-size: {round(theme.type.interface)}px; }}"
+            f" border-radius: {px(16)}px; padding: {px(5)}px {px(14)}px {px(5)}px {px(10)}px;"
+            f" font-size: {round(theme.type.interface)}px; }}"
             f"QPushButton:hover {{ background: {c.hover}; }}"
             f"QPushButton:focus {{ border: 2px solid {c.focus}; }}"
         )

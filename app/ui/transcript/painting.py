@@ -22,8 +22,9 @@ from app.ui.transcript import wording
 from app.ui.transcript.blocks import BlockKind, Nest, NestKind
 from app.ui.transcript.entry import Entry
 from app.ui.transcript.layout_values import Placed
+from app.ui.transcript.measures import Measures
 from app.ui.transcript.selection import Selection
-from app.ui.transcript.typesetter import CODE_HEADER, CODE_PADDING, indent_of
+from app.ui.transcript.typesetter import indent_of
 
 REACH = 4  # what is drawn of a block outside its frame
 BAR = 4  # height of a code block's scroll bar
@@ -42,6 +43,7 @@ class Painter:
 
     def __init__(self, theme: Theme) -> None:
         self._theme = theme
+        self._measures = Measures.of(theme)
         self._small = theme.font(theme.type.caption)
 
     def paint(
@@ -69,7 +71,7 @@ class Painter:
         if laid.status is not None:
             self._status(painter, laid.status, reading)
         if laid.mark is not None:
-            self._mark(painter, laid.mark, wording.interruption(entry.node))
+            self._mark(painter, laid.mark, entry)
 
     def _block(self, painter: QPainter, placed: Placed, index: int, dirty: QRectF, selection: Selection | None) -> None:
         self._nests(painter, placed)
@@ -184,12 +186,14 @@ class Painter:
         painter.drawRoundedRect(placed.frame.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
         if placed.block.kind is BlockKind.MATH:
             return
-        header = QRectF(placed.frame.x() + CODE_PADDING, placed.frame.y(), placed.inner.width() - 70, CODE_HEADER)
+        m = self._measures
+        room = placed.inner.width() - m.px(70)
+        header = QRectF(placed.frame.x() + m.code_padding, placed.frame.y(), room, m.code_header)
         if placed.block.label:
-            self.icon(painter, "tool", "muted", QRectF(header.x(), header.y() + 10, 16, 16))
-            header.adjust(23, 0, 0, 0)
+            self.icon(painter, "tool", "muted", self._square(header, m.icon))
+            header.adjust(m.icon + m.px(7), 0, 0, 0)
         font = QFont(self._small)
-        text = placed.block.language or "text"
+        text = placed.block.language or wording.no_language()
         if placed.block.label:
             font = self._theme.mono(self._theme.type.caption)
             text = placed.block.label
@@ -249,31 +253,36 @@ class Painter:
         font = self._theme.font(self._theme.type.interface)
         painter.setFont(font)
         painter.setPen(self._theme.colour("muted"))
-        text = wording.tokens_left(reading.done, reading.total) if reading.total else "Getting ready"
-        line = QRectF(place.x(), place.y(), place.width(), 26)
+        text = wording.tokens_left(reading.done, reading.total) if reading.total else wording.getting_ready()
+        px = self._measures.px
+        line = QRectF(place.x(), place.y(), place.width(), px(26))
         painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
         if not reading.total:
             return
-        bar = QRectF(place.x(), place.y() + 31, min(260.0, place.width()), 4)
+        bar = QRectF(place.x(), place.y() + px(31), min(px(260), place.width()), px(4))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._theme.colour("pressed"))
-        painter.drawRoundedRect(bar, 2, 2)
-        bar.setWidth(max(4.0, bar.width() * min(1.0, reading.done / reading.total)))
+        painter.drawRoundedRect(bar, bar.height() / 2, bar.height() / 2)
+        bar.setWidth(max(bar.height(), bar.width() * min(1.0, reading.done / reading.total)))
         painter.setBrush(self._theme.colour("accent"))
-        painter.drawRoundedRect(bar, 2, 2)
+        painter.drawRoundedRect(bar, bar.height() / 2, bar.height() / 2)
 
-    def _mark(self, painter: QPainter, place: QRectF, text: str) -> None:
+    def _mark(self, painter: QPainter, place: QRectF, entry: Entry) -> None:
         font = self._small
-        width = QFontMetricsF(font).horizontalAdvance(text) + 40
-        pill = QRectF(place.x(), place.y() + 3, min(width, place.width()), 24)
+        px = self._measures.px
+        text = wording.interruption(entry.node)
+        width = QFontMetricsF(font).horizontalAdvance(text) + px(40)
+        pill = QRectF(place.x(), place.y() + px(3), min(width, place.width()), px(24))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._theme.colour("warning_soft"))
-        painter.drawRoundedRect(pill, 12, 12)
-        stopped = text == "Stopped"
-        self.icon(painter, "stop" if stopped else "warning", "warning", QRectF(pill.x() + 9, pill.y() + 4.5, 15, 15))
+        painter.drawRoundedRect(pill, pill.height() / 2, pill.height() / 2)
+        sign = "stop" if wording.stopped(entry.node) else "warning"
+        self.icon(painter, sign, "warning", self._square(pill.adjusted(px(9), 0, 0, 0), px(15)))
         painter.setFont(font)
         painter.setPen(self._theme.colour("warning"))
-        painter.drawText(pill.adjusted(28, 0, -8, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        painter.drawText(
+            pill.adjusted(px(28), 0, -px(8), 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text
+        )
 
     def receipt(self, painter: QPainter, place: QRectF, text: str) -> None:
         """Draws the line about how an answer came about."""
@@ -281,6 +290,11 @@ class Painter:
         painter.setPen(self._theme.colour("muted"))
         text = QFontMetricsF(self._small).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    @staticmethod
+    def _square(line: QRectF, side: int) -> QRectF:
+        """A place for an icon at the left end of a line, in the middle of its height."""
+        return QRectF(line.x(), line.y() + (line.height() - side) / 2, side, side)
 
     def icon(self, painter: QPainter, name: str, colour: str, place: QRectF) -> None:
         """Draws an icon of the theme's colour into a square."""

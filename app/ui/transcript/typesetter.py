@@ -13,9 +13,8 @@ from app.ui.transcript.document import DocumentBuilder, TextStyle
 from app.ui.transcript.entry import Entry, Section
 from app.ui.transcript.highlight import Highlighter
 from app.ui.transcript.layout_values import Laid, Placed
+from app.ui.transcript.measures import Measures
 
-CODE_HEADER = 36
-CODE_PADDING = 14
 SCROLL_ROOM = 10  # under code that is wider than its frame
 QUOTE_INDENT = 18
 LIST_INDENT = 28
@@ -23,11 +22,6 @@ DIGIT = 9
 BUBBLE_PADDING_X = 16
 BUBBLE_PADDING_Y = 10
 BUBBLE_SHARE = 0.84
-FOLD_HEIGHT = 30
-THREAD_INDENT = 22
-STATUS_HEIGHT = 44
-MARK_HEIGHT = 30
-FOOTER_HEIGHT = 34
 AFTER_MESSAGE = 22
 COLOURING_SHARE = 0.04
 
@@ -38,6 +32,7 @@ class Typesetter:
     def __init__(self, theme: Theme, parser: MarkdownIt, density: float = 1.0) -> None:
         reading = theme.type.reading
         self.theme = theme
+        self.measures = Measures.of(theme)
         self.parser = parser
         self.layouts = 0
         self.documents = 0
@@ -54,12 +49,12 @@ class Typesetter:
         laid = Laid()
         place = self._bubble if entry.role is Role.USER else self._answer
         y = place(entry, width, laid, old)
-        laid.footer = QRectF(0, y, width, FOOTER_HEIGHT)
-        y += FOOTER_HEIGHT
+        laid.footer = QRectF(0, y, width, self.measures.footer)
+        y += self.measures.footer
         laid.height = y + (4 if entry.role is not Role.ASSISTANT else AFTER_MESSAGE)
         if entry.role is Role.TOOL:
             laid.footer = None
-            laid.height = y - FOOTER_HEIGHT + 8
+            laid.height = y - self.measures.footer + 8
         entry.laid, entry.height, entry.laid_width = laid, laid.height, width
         return laid
 
@@ -83,26 +78,27 @@ class Typesetter:
         return height + 2
 
     def _answer(self, entry: Entry, width: float, laid: Laid, old: dict[int, list[Placed]]) -> float:
+        m = self.measures
         y = 0.0
         if entry.foldable:
-            laid.fold = QRectF(0, y, width, FOLD_HEIGHT)
-            y += FOLD_HEIGHT + 4
+            laid.fold = QRectF(0, y, width, m.fold)
+            y += m.fold + 4
         for section in entry.sections():
-            indent = THREAD_INDENT if section is Section.REASONING else 0
+            indent = m.thread_indent if section is Section.REASONING else 0
             start = len(laid.placed)
             bottom = self._blocks(entry, section, indent, y, width - indent, laid, old)
             if len(laid.placed) > start:
                 if indent:
-                    laid.thread = QRectF(7, y + 2, 2, bottom - y - 2)
+                    laid.thread = QRectF(m.icon // 2 - 1, y + 2, 2, bottom - y - 2)
                 y = bottom + 14
         if entry.streaming and entry.empty:
-            laid.status = QRectF(0, y, width, STATUS_HEIGHT)
-            y += STATUS_HEIGHT
+            laid.status = QRectF(0, y, width, m.status)
+            y += m.status
         elif laid.placed:
             y -= 8
         if not entry.streaming and entry.role is Role.ASSISTANT and wording.interruption(entry.node):
-            laid.mark = QRectF(0, y + 2, width, MARK_HEIGHT)
-            y += MARK_HEIGHT + 4
+            laid.mark = QRectF(0, y + 2, width, m.mark)
+            y += m.mark + 4
         return y
 
     def _blocks(
@@ -188,15 +184,16 @@ class Typesetter:
 
     def _measure(self, placed: Placed, x: float, y: float, width: float) -> None:
         document = placed.document
+        header, padding = self.measures.code_header, self.measures.code_padding
         match placed.block.kind:
             case BlockKind.CODE:
                 placed.natural = document.idealWidth()
                 height = document.size().height() if placed.block.code else 0
-                inner = width - 2 * CODE_PADDING
-                placed.inner = QRectF(x + CODE_PADDING, y + CODE_HEADER, inner, height)
-                room = CODE_PADDING if height else 0
+                inner = width - 2 * padding
+                placed.inner = QRectF(x + padding, y + header, inner, height)
+                room = padding if height else 0
                 room += SCROLL_ROOM if placed.natural > inner else 0
-                placed.frame = QRectF(x, y, width, CODE_HEADER + height + room)
+                placed.frame = QRectF(x, y, width, header + height + room)
             case BlockKind.MATH:
                 placed.natural = document.idealWidth()
                 height = document.size().height()
@@ -206,7 +203,7 @@ class Typesetter:
                     placed.inner = QRectF(x + left, y + 4, width - left, height)
                     placed.frame = QRectF(x, y, width, height + 8 + room)
                 else:
-                    placed.inner = QRectF(x + CODE_PADDING, y + 10, width - 2 * CODE_PADDING, height)
+                    placed.inner = QRectF(x + padding, y + 10, width - 2 * padding, height)
                     placed.frame = QRectF(x, y, width, height + 20)
             case BlockKind.TABLE:
                 document.setTextWidth(width)

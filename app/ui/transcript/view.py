@@ -1,6 +1,6 @@
 """The transcript: the messages of the shown path, scrolled, selected, streamed into."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -20,27 +20,22 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 from app.domain.conversation import Role
 from app.domain.tree import MessageNode
 from app.ui.theme import Theme
-from app.ui.transcript import accessibility
+from app.ui.transcript import accessibility, wording
 from app.ui.transcript.actions import MessageActions
 from app.ui.transcript.buttons import ActionButton
 from app.ui.transcript.column import Column
 from app.ui.transcript.entry import Entry, Section
 from app.ui.transcript.layout_values import Placed
 from app.ui.transcript.markdown import make_parser
+from app.ui.transcript.measures import column_width
 from app.ui.transcript.newtext import NewTextButton
 from app.ui.transcript.pace import Pace
 from app.ui.transcript.painting import Painter, Reading
+from app.ui.transcript.path import Versions, new_entry, path_entries
 from app.ui.transcript.place import Anchor, Place
 from app.ui.transcript.pointer import Pointer
 from app.ui.transcript.selection import Position, Selection, selected_text
 from app.ui.transcript.typesetter import Typesetter
-
-Versions = Callable[[int], tuple[int, ...]]
-"""The ids of a message and its siblings, oldest first."""
-
-TEXT_WIDTH = 760
-MARGIN = 24
-NARROW = 560
 
 
 class TranscriptView(QAbstractScrollArea):
@@ -72,7 +67,7 @@ class TranscriptView(QAbstractScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Conversation")
+        self.setAccessibleName(wording.conversation())
         self.verticalScrollBar().setSingleStep(48)
         self.viewport().setMouseTracking(True)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -102,15 +97,7 @@ class TranscriptView(QAbstractScrollArea):
         place = self.place.anchor()
         self._grown.clear()
         self._reading = Reading()
-        entries: list[Entry] = []
-        for node in nodes:
-            siblings = versions(node.id) if versions is not None else (node.id,)
-            old = known.get(node.id)
-            if old is not None and old.node == node and not old.streaming and node.id != streaming:
-                old.versions = siblings
-                entries.append(old)
-            else:
-                entries.append(self._entry(node, siblings, streaming=node.id == streaming))
+        entries = path_entries(nodes, versions, streaming, known, self.open_reasoning)
         self.selection = None
         self.message_actions.hover(None)
         self.column.set_entries(entries)
@@ -122,7 +109,7 @@ class TranscriptView(QAbstractScrollArea):
         """Appends a message; one that is not complete waits for ``grow``. The reader's own is always shown."""
         if self.column.index_of(node.id) is not None:
             return
-        self.column.append(self._entry(node, versions, streaming=not node.complete))
+        self.column.append(new_entry(node, versions, not node.complete, self.open_reasoning))
         self.place.following = self.place.following or node.message.role is Role.USER
         self.settle(self.place.anchor())
         self.viewport().update()
@@ -214,11 +201,6 @@ class TranscriptView(QAbstractScrollArea):
         """Whether an answer is being written into the shown path."""
         return any(entry.streaming for entry in self.column.entries[-2:])
 
-    def _entry(self, node: MessageNode, versions: tuple[int, ...], streaming: bool) -> Entry:
-        entry = Entry(node, versions, streaming=streaming)
-        entry.open = self.open_reasoning and node.message.role is Role.ASSISTANT
-        return entry
-
     # ---- geometry
 
     def visible_blocks(self) -> Iterator[tuple[int, Placed, QPointF]]:
@@ -245,9 +227,7 @@ class TranscriptView(QAbstractScrollArea):
         return self.width() - self.verticalScrollBar().sizeHint().width()
 
     def _text_width(self) -> float:
-        room = self._room()
-        margin = MARGIN if room >= NARROW else 16
-        return max(120.0, min(TEXT_WIDTH * max(1.0, self.theme.scale), room - 2 * margin))
+        return column_width(self._room(), self.theme.scale)
 
     def settle(self, anchor: Anchor | None) -> bool:
         """Lays out and places what is on screen, without moving ``anchor``. Whether anything moved."""
