@@ -35,11 +35,6 @@ PREFILL_SLICE = 256
 PENALTY_WINDOW = 64
 """How many of the last generated tokens the repeat penalty looks at."""
 
-# How often OpenMP's barrier looks before it sleeps. Its own default spins for milliseconds, and each barrier then waits
-# for a time slice of whatever else holds a core: 6 tokens/s instead of 20 (docs/measurements.md). Read by the library
-# when the first variant is loaded.
-BARRIER_SPINS = 1000
-
 # Reports AMX where the hypervisor does not give it, and dies on it; nothing short of running it can tell.
 REFUSED_VARIANTS = frozenset({"sapphirerapids"})
 
@@ -84,7 +79,6 @@ def load_backends(variant: str = "") -> tuple[str, ...]:
 
     Returns the names of what was loaded, the processor's first. Raises UserError when no processor variant loads.
     """
-    os.environ.setdefault("GOMP_SPINCOUNT", str(BARRIER_SPINS))
     llama.llama_backend_init()
     folder = Path(llama._base_path)  # pyright: ignore[reportPrivateUsage]
     loaded: list[str] = []
