@@ -63,7 +63,7 @@ def run(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches the whole group; the window decides
     _die_with_parent()
     _open_log(options)
-    _spin_briefly()
+    spin_briefly()
     EngineChild(requests, events).run(options)
     _leave(0)
 
@@ -198,7 +198,7 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _spin_briefly() -> None:
+def spin_briefly() -> None:
     """Let waiting threads sleep soon, so that a core which another program holds does not stop the rest.
 
     GNU's OpenMP reads the variable when it is loaded, with the processor's part of llama.cpp.

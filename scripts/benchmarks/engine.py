@@ -172,9 +172,11 @@ class Bare:
 
 def serve_bare(pipe: Connection, model: str, threads: int) -> None:
     """The bare loop's process: prompts in, seconds out."""
+    from app.engine.child import spin_briefly
     from app.engine.llama_backend import LlamaLog, LlamaModel, llama, load_backends
 
     log = LlamaLog()
+    spin_briefly()
     load_backends()
     loaded = LlamaModel(Path(model), 0, log, lambda _: True)
     context = loaded.context(CONTEXT, threads)
