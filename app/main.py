@@ -41,14 +41,13 @@ log = logging.getLogger(__name__)
 
 def main(argv: list[str]) -> int:
     """Run ``alcove ARGV``; the exit status."""
+    prepare_streams()
     try:
         options = parser().parse_args(argv)
     except UserError as error:
-        prepare_streams()
         return refuse(error, Status.BAD_INPUT)
     if options.command is not None:
-        return cli.run(argv)
-    prepare_streams()
+        return cli.run(options)
     if options.smoke_test and sys.platform.startswith("linux"):
         os.environ["QT_QPA_PLATFORM"] = patient_platforms(os.environ)
     elif not has_display(os.environ):
@@ -65,8 +64,7 @@ def main(argv: list[str]) -> int:
 
 def refuse(error: UserError, status: int) -> int:
     """Say on stderr why the program does not start."""
-    if sys.stderr is not None:  # None: a program without a terminal on Windows
-        print(f"alcove: {error}", file=sys.stderr)
+    print(f"alcove: {error}", file=sys.stderr)
     return status
 
 

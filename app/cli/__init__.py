@@ -4,17 +4,15 @@ import os
 import sys
 from argparse import Namespace
 
-from app.cli.arguments import parser
 from app.cli.status import Status
-from app.cli.streams import Output, prepare_streams, silence_output
+from app.cli.streams import Output, silence_output
 from app.domain.errors import ErrorCode, UserError
 
 
-def run(argv: list[str]) -> int:
-    """Run a headless command given by ``argv`` (without the program's name); the exit status."""
-    prepare_streams()
+def run(options: Namespace) -> int:
+    """Run a headless command, on streams that are prepared; the exit status."""
     try:
-        return _run(parser().parse_args(argv))
+        return _run(options)
     except KeyboardInterrupt:
         return Status.INTERRUPTED
     except BrokenPipeError:  # the reader left (alcove ask ... | head)
