@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
@@ -21,9 +22,12 @@ from app.services.engine_service import EngineService
 from app.services.growing_answer import GrowingAnswer, with_node
 from app.services.job_thread import JobThread
 from app.services.model_service import ModelService
+from app.services.moves import Moves
 from app.services.payloads import AnswerGrowth
 from app.services.settings_service import SettingsService
 from app.store.chats import ChatStore
+
+Found = TypeVar("Found")
 
 
 class ChatService(QObject):
@@ -74,6 +78,10 @@ class ChatService(QObject):
         self._store = JobThread("store", make=open_store, end=ChatStore.close, unhandled=self.problem.emit)
         self._saver = AnswerSaver(self._store)
         self._drafts = Drafts(self._store)
+        self._moves = Moves()
+        self._start_move = 0
+        self._opened = False
+        self._typed_early = ""  # before the store was open and its draft known
         self._chats: tuple[ConversationInfo, ...] = ()
         self._current: Conversation | None = None
         self._fresh_effort = self._default_effort()
@@ -88,7 +96,8 @@ class ChatService(QObject):
 
     def start(self) -> None:
         """Open the store, show a fresh chat and load the model; call it once the window listens."""
-        self._store.submit(chat_jobs.open_store, done=self._started)
+        self._start_move = self._moves.start()
+        self._store.submit(chat_jobs.open_store, done=self._started, failed=self._not_started)
         self._prepare()
 
     def close(self) -> None:
@@ -133,25 +142,25 @@ class ChatService(QObject):
     def new_chat(self) -> None:
         """Show a fresh chat."""
         self._drafts.flush()
-        self._store.submit(partial(chat_jobs.show, conversation_id=None), done=self._show)
+        self._move(partial(chat_jobs.show, conversation_id=None), self._show)
 
     def open(self, conversation_id: int) -> None:
         """Show a chat. An answer that streams in another one goes on there."""
         self._drafts.flush()
-        self._store.submit(partial(chat_jobs.show, conversation_id=conversation_id), done=self._show)
+        self._move(partial(chat_jobs.show, conversation_id=conversation_id), self._show)
 
     def select_version(self, node_id: int) -> None:
         """Show the path through this version of a message."""
         if self._current is None:
             return
         leaf = self._current.newest_leaf(node_id)
-        self._store.submit(
-            partial(chat_jobs.choose_leaf, conversation_id=self._current.info.id, leaf=leaf), done=self._show_path
-        )
+        self._move(partial(chat_jobs.choose_leaf, conversation_id=self._current.info.id, leaf=leaf), self._show_path)
 
     def save_draft(self, text: str) -> None:
         """Remember what stands in the composer of the shown chat; call it on every change."""
-        if not self._closed:
+        if not self._opened:
+            self._typed_early = text
+        elif not self._closed:
             self._drafts.change(self._key, text)
 
     # ---- answers ----
@@ -159,7 +168,7 @@ class ChatService(QObject):
     def send(self, text: str) -> None:
         """Append a message to the shown chat and answer it; whitespace alone is ignored."""
         text = text.strip()
-        if not text:
+        if not text or self._moves.postponed(partial(self.send, text)):
             return
         if self._refuse_while_busy():
             self.returned.emit(text)
@@ -180,7 +189,7 @@ class ChatService(QObject):
     def edit(self, node_id: int, text: str) -> None:
         """Say it differently: another version of a user's message, and its answer."""
         text = text.strip()
-        if self._current is None or not text:
+        if self._current is None or not text or self._moves.postponed(partial(self.edit, node_id, text)):
             return
         if self._refuse_while_busy():
             self.returned.emit(text)
@@ -222,6 +231,7 @@ class ChatService(QObject):
         """Take a chat out of the list; it is purged at the end of the program."""
         info = next((chat for chat in self._chats if chat.id == conversation_id), None)
         if info is not None:
+            self._chats = tuple(chat for chat in self._chats if chat.id != conversation_id)
             self._drafts.flush()
             self._store.submit(
                 partial(chat_jobs.delete, conversation_id=conversation_id), done=partial(self._deleted, info)
@@ -252,10 +262,34 @@ class ChatService(QObject):
         return None if self._current is None else self._current.info.id
 
     def _started(self, opening: Opening) -> None:
+        self._opened = True
         self._list_chats(opening.chats)
-        self._show(Shown(None, opening.draft))
+        early = self._typed_early.strip() != ""
+        self._show(Shown(None, self._typed_early if early else opening.draft))
+        if early:
+            self._drafts.change(None, self._typed_early)
+        self._moves.arrive(self._start_move)
         for problem in opening.problems:
             self.problem.emit(problem)
+
+    def _not_started(self, error: UserError) -> None:
+        self._opened = True
+        self.problem.emit(error)
+        self._moves.arrive(self._start_move)
+
+    def _move(self, job: Callable[[ChatStore], Found], show: Callable[[Found], None]) -> None:
+        """Read what is to be shown, and show it; nothing is sent to the chat before meanwhile."""
+        number = self._moves.start()
+
+        def arrived(found: Found) -> None:
+            show(found)
+            self._moves.arrive(number)
+
+        def failed(error: UserError) -> None:
+            self.problem.emit(error)
+            self._moves.arrive(number)
+
+        self._store.submit(job, done=arrived, failed=failed)
 
     def _show(self, shown: Shown) -> None:
         self._current = shown.conversation
@@ -302,7 +336,9 @@ class ChatService(QObject):
         if self._closed:
             return
         stopped = self._starting.pop(key)
-        chat = turn.conversation
+        # The end of the answer before may still be on its way to the disk.
+        chat = self._saver.patched(turn.conversation)
+        turn = replace(turn, conversation=chat)
         sampling = self._settings.settings.sampling()
         answer = GrowingAnswer(chat.info.id, turn.answer, chat.info.model, chat.info.effort, sampling)
         answer.job_id = self._engine.generate(self._target(), chat.dialogue(turn.answer.parent), sampling)

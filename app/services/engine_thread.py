@@ -147,6 +147,8 @@ class EngineThread:
 
     def _step(self) -> None:
         self._called.clear()
+        if self._closing:  # called between the look at it and the clearing
+            return
         self._end_cancelled()
         self._advance()
         if self._client is None:

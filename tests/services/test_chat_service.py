@@ -390,3 +390,37 @@ def test_quitting_keeps_what_was_said_so_far(start: Start) -> None:
     assert node.receipt is not None
     assert node.receipt.finish_reason is FinishReason.CANCELLED
     assert node.message.reasoning.startswith(so_far)
+
+
+def test_a_message_sent_on_the_way_to_a_fresh_chat_begins_that_chat(start: Start) -> None:
+    program = start()
+    program.ask(QUESTION)
+    first = program.chat_id()
+    with program.qtbot.waitSignal(program.chat.answer_finished, timeout=ANSWER_MS):
+        program.chat.new_chat()
+        program.chat.send("Is it private?")
+    assert program.chat_id() != first
+    assert [node.message.content for node in program.path() if node.message.role is Role.USER] == ["Is it private?"]
+
+
+def test_what_is_typed_while_the_store_opens_stays(start: Start) -> None:
+    program = start(opens=False)
+    with program.qtbot.waitSignal(program.chat.opened) as opened:
+        program.chat.save_draft("typed early")
+    assert arguments(opened) == [None, "typed early"]
+    program.chat.close()
+    restarted = start(opens=False)
+    with restarted.qtbot.waitSignal(restarted.chat.opened) as opened:
+        pass
+    assert arguments(opened) == [None, "typed early"]
+
+
+def test_deleting_twice_is_deleting_once(start: Start) -> None:
+    program = start()
+    program.ask(QUESTION)
+    number = program.chat_id()
+    with program.qtbot.waitSignal(program.chat.deleted):
+        program.chat.delete(number)
+        program.chat.delete(number)
+    program.show(None)
+    assert not program.problems

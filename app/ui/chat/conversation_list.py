@@ -225,14 +225,16 @@ class ConversationList(QWidget):
             self.delete_requested.emit(chat.id)
 
     def _menu(self, index: QModelIndex, at: QPoint) -> None:
-        if self.model.chat_at(index) is None:
+        chat = self.model.chat_at(index)
+        if chat is None:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         rename = menu.addAction(self.tr("Rename"))
         rename.setShortcut(Qt.Key.Key_F2)
-        rename.triggered.connect(lambda: self._edit(index))
+        # By its id: the list may move under an open menu.
+        rename.triggered.connect(lambda: self._edit(self.model.index_of(chat.id)))
         delete = menu.addAction(self.tr("Delete"))
         delete.setShortcut(Qt.Key.Key_Delete)
-        delete.triggered.connect(lambda: self._delete(index))
+        delete.triggered.connect(lambda: self.delete_requested.emit(chat.id))
         menu.popup(at)

@@ -247,7 +247,7 @@ class ChatPane(QWidget):
         header.model_chosen.connect(self._models.select)
         header.add_file_requested.connect(self.add_file_requested)
         header.models_requested.connect(self.models_requested)
-        self.empty.asked.connect(chat.send)
+        self.empty.asked.connect(self._ask_example)
         self.empty.models_requested.connect(self.models_requested)
         composer.submitted.connect(chat.send)
         composer.edited.connect(chat.edit)
@@ -315,6 +315,12 @@ class ChatPane(QWidget):
         self._settings.changed.connect(self._setting_changed)
         self._setting_changed(SEND_KEY.key)
         self._setting_changed(SHOW_REASONING.key)
+
+    def _ask_example(self, question: str) -> None:
+        """Send an example; what stands in the composer stays there, as the draft of the new chat."""
+        self._chat.send(question)
+        if self.composer.text.strip():
+            self._chat.save_draft(self.composer.text)
 
     def _list_changed(self, chats: tuple[ConversationInfo, ...]) -> None:
         self.list.set_chats(chats)

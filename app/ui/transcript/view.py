@@ -172,6 +172,7 @@ class TranscriptView(QAbstractScrollArea):
         """Puts the selected text on the clipboard."""
         if self.selection is not None and not self.selection.empty:
             self.message_actions.copy(selected_text(self.selection, self.column.laid, len(self.column.entries)))
+            self._settle_here()
 
     def select_all(self) -> None:
         """Selects every message that is not folded."""
@@ -179,6 +180,11 @@ class TranscriptView(QAbstractScrollArea):
         if ends:
             last = self.column.laid(ends[-1]).placed[-1]
             self.set_selection(Selection(Position(0, (-1, -1), 0), Position(ends[-1], last.key, last.length)))
+            self._settle_here()
+
+    def _settle_here(self) -> None:
+        """After a walk over all messages, which may have pushed out the layouts of those on screen."""
+        self.settle(self.place.anchor())
 
     def set_selection(self, selection: Selection | None) -> None:
         """Shows this selection."""
