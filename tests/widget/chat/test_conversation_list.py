@@ -149,6 +149,19 @@ def test_the_menu_renames_and_deletes(qtbot: QtBot, sidebar: ConversationList, w
     assert deleted.args == [1]
 
 
+def test_an_open_menu_means_its_chat_though_the_list_moves(qtbot: QtBot, sidebar: ConversationList) -> None:
+    chosen = sidebar.model.chat_at(sidebar.model.index_of(1))
+    assert chosen is not None
+    sidebar.view.customContextMenuRequested.emit(place(sidebar, 1))
+    menu = sidebar.findChild(QMenu)
+    assert menu is not None
+    chats = sidebar.model.chats
+    sidebar.set_chats((*reversed(chats),))
+    with qtbot.waitSignal(sidebar.delete_requested) as deleted:
+        qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(menu.actions()[1]).center())
+    assert deleted.args == [1]
+
+
 def test_without_chats_there_is_a_word(sidebar: ConversationList) -> None:
     sidebar.set_chats(())
     assert not sidebar.view.isVisible()

@@ -128,3 +128,14 @@ def test_a_selection_does_not_outlive_its_messages(view: TranscriptView, reader:
     reader.key(Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     view.show_path((answer(9, "other"),))
     assert reader.copied() == "nothing"
+
+
+def test_selecting_all_of_a_long_chat_leaves_the_screen_drawn(view: TranscriptView, reader: Reader) -> None:
+    view.show_path(tuple(answer(number, f"answer {number}") for number in range(1, 301)))
+    view.verticalScrollBar().setValue(0)
+    before = reader.texts()
+    assert "answer 1" in before
+    view.select_all()
+    assert reader.texts() == before
+    view.copy_selection()
+    assert reader.texts() == before
