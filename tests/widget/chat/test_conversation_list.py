@@ -155,8 +155,8 @@ def test_an_open_menu_means_its_chat_though_the_list_moves(qtbot: QtBot, sidebar
     sidebar.view.customContextMenuRequested.emit(place(sidebar, 1))
     menu = sidebar.findChild(QMenu)
     assert menu is not None
-    chats = sidebar.model.chats
-    sidebar.set_chats((*reversed(chats),))
+    newest = sidebar.model.chats[0]
+    sidebar.set_chats((replace(newest, id=99, title="just begun"), *sidebar.model.chats))
     with qtbot.waitSignal(sidebar.delete_requested) as deleted:
         qtbot.mouseClick(menu, LEFT, pos=menu.actionGeometry(menu.actions()[1]).center())
     assert deleted.args == [1]
