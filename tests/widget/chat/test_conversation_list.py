@@ -1,5 +1,6 @@
 """The list of chats by mouse and keys."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
