@@ -10,8 +10,8 @@ from pathlib import Path
 from app.domain.conversation import Dialogue, Effort
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
+from app.domain.load_plan import LoadPlan
 from app.domain.settings import CONTEXT_LENGTH, CURRENT_MODEL, EFFORT, INSTRUCTIONS, THREADS, Settings
-from app.engine.protocol import LoadPlan
 from app.hub.library import InstalledModel, Library
 from app.resources import DEMO_MODEL
 from app.store.paths import ProfilePaths

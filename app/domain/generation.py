@@ -34,11 +34,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts of one answer; ``reused_tokens`` of the ``prompt_tokens`` were not read again."""
+    """Token counts of one answer; ``reused_tokens`` of the ``prompt_tokens`` were not read again.
+
+    ``left_out`` counts the messages that were not in the prompt, because the model's memory was full.
+    """
 
     prompt_tokens: int = 0
     reused_tokens: int = 0
     completion_tokens: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

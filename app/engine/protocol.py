@@ -5,21 +5,28 @@ answers, so that a stale one can be told apart and dropped.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from app.domain.conversation import Dialogue
 from app.domain.generation import FinishReason, Sampling, Timings, Usage
+from app.domain.hardware import Hardware
+from app.domain.load_plan import LoadPlan
+
+
+class SettleWhen(StrEnum):
+    """When the engine prepares the next turn while the user reads an answer."""
+
+    ALWAYS = "always"
+    ON_MAINS = "on_mains"
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
-class LoadPlan:
-    """How a model is placed.
+class Adapter:
+    """A LoRA adapter's GGUF file, and how strongly it counts."""
 
-    ``context`` in tokens, at most what the model was trained for; 0 is the engine's choice, for ``threads`` too.
-    """
-
-    context: int = 0
-    threads: int = 0
-    gpu_layers: int = 0
+    path: str
+    scale: float = 1.0
 
 
 # ---- Requests ----
@@ -35,15 +42,23 @@ class Load:
     request_id: int
     path: str
     plan: LoadPlan = field(default_factory=LoadPlan)
+    adapters: tuple[Adapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer a dialogue; answered by progress, deltas and tool calls, then ``Finished`` or ``Failed``."""
+    """Answer a dialogue; answered by ``PromptReady``, progress, deltas and tool calls, then ``Finished`` or ``Failed``.
+
+    ``chat`` names the conversation, so that its memory can be kept on disk; "" (a temporary chat) keeps nothing.
+    ``continuing``: the last message is an assistant's that was cut short, and is gone on with.
+    """
 
     request_id: int
     dialogue: Dialogue
     sampling: Sampling = field(default_factory=Sampling)
+    chat: str = ""
+    settle: SettleWhen = SettleWhen.NEVER
+    continuing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +84,27 @@ class Unload:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """The user left the chat: keep its memory on disk where reading it again would take long. Answered by ``Left``."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Look at the machine again, for example after a sleep; answered by ``HardwareFound``."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """End the child."""
 
     request_id: int
 
 
-Request = Load | Generate | Render | Cancel | Unload | Shutdown
+Request = Load | Generate | Render | Cancel | Unload | Leave | Probe | Shutdown
 
 
 # ---- Events ----
@@ -87,6 +116,7 @@ class Hello:
 
     pid: int
     backends: tuple[str, ...]
+    hardware: Hardware = field(default_factory=Hardware)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +142,28 @@ class Loaded:
     context: int
     trained_context: int
     load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareFound:
+    """The machine as it is now."""
+
+    request_id: int
+    hardware: Hardware
+
+
+@dataclass(frozen=True, slots=True)
+class PromptReady:
+    """The prompt is made and nothing of it is read yet.
+
+    ``reused_tokens`` of its ``prompt_tokens`` are in the model's memory already. ``left_out`` are the places (in the
+    dialogue's messages) of those that had to leave the prompt, because the memory is full.
+    """
+
+    request_id: int
+    prompt_tokens: int
+    reused_tokens: int
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +236,26 @@ class Unloaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """After an answer, while nobody asked anything: ``tokens`` of the next prompt were read ahead.
+
+    ``request_id`` is the answer's. Comes after its ``Finished``, or not at all.
+    """
+
+    request_id: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The chat is left; ``saved_bytes`` were written for its return, 0 when that was not worthwhile."""
+
+    request_id: int
+    saved_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A request ended with a known error: an ``ErrorCode`` and the values of its sentences."""
 
@@ -197,6 +269,8 @@ Event = (
     | Heartbeat
     | LoadProgress
     | Loaded
+    | HardwareFound
+    | PromptReady
     | PrefillProgress
     | ReasoningText
     | CommentaryText
@@ -205,5 +279,7 @@ Event = (
     | Finished
     | Rendered
     | Unloaded
+    | Settled
+    | Left
     | Failed
 )

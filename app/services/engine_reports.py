@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from app.domain.conversation import Dialogue
 from app.domain.errors import UserError
 from app.domain.generation import FinishReason, Sampling, Timings, Usage
+from app.domain.load_plan import LoadPlan
 from app.domain.settings import CONTEXT_LENGTH, THREADS, Settings
-from app.engine.protocol import LoadPlan
 from app.hub.library import InstalledModel
 
 
