@@ -61,7 +61,7 @@ EARLIER = (
 
 def unhurried(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real engine child, which takes a moment for each token."""
-    from app.engine.llama_backend import LlamaContext
+    from app.engine.llama.context import LlamaContext
 
     decode = LlamaContext.decode
 
@@ -118,7 +118,7 @@ class Studio:
 
     def show_chat(self, title: str) -> None:
         """Show the chat of that title."""
-        found = next(info for info in self.chat.conversations() if info.title == title)
+        found = next(info for info in self.chat.list.chats() if info.title == title)
         if (current := self.chat.current()) is not None and current.info.id == found.id:
             return
         wait_for(self.chat.opened, lambda: self.chat.open(found.id))
@@ -247,15 +247,15 @@ def stream(s: Studio, theme: str) -> None:
     s.settings.reset(SHOW_REASONING.key)
     current = s.chat.current()
     assert current is not None
-    wait_for(s.chat.deleted, lambda: s.chat.delete(current.info.id))
+    wait_for(s.chat.list.deleted, lambda: s.chat.list.delete(current.info.id))
     s.window.toast.close_current()
 
 
 def undo(s: Studio, theme: str) -> None:
     """A chat that has just been deleted."""
     s.show_chat("Is it private?")
-    deleted = next(info for info in s.chat.conversations() if info.title == "What is temperature?")
-    wait_for(s.chat.deleted, lambda: s.chat.delete(deleted.id))
+    deleted = next(info for info in s.chat.list.chats() if info.title == "What is temperature?")
+    wait_for(s.chat.list.deleted, lambda: s.chat.list.delete(deleted.id))
     s.take(f"undo-{theme}")
     wait_for(s.chat.opened, lambda: s.window.toast.action_button.click())
 

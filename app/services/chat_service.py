@@ -16,6 +16,7 @@ from app.domain.tree import Conversation, ConversationInfo
 from app.services import chat_jobs
 from app.services.answer_saver import AnswerSaver
 from app.services.chat_jobs import NewChat, Opening, Shown, Turn
+from app.services.chat_list import ChatList
 from app.services.drafts import Drafts
 from app.services.engine_reports import Ended, LoadFailed, Reading, Report, Target, TextGrew, target_of
 from app.services.engine_service import EngineService
@@ -35,23 +36,20 @@ class ChatService(QObject):
 
     Methods are called on the UI thread and return at once; what they lead to arrives as signals, on the UI thread
     too, in the order of the calls. Answers are made one at a time: one that is asked for in another chat meanwhile
-    waits for its turn.
+    waits for its turn. ``list`` is all chats.
 
-    ``conversations_changed(tuple[ConversationInfo, ...])``: the list, newest first.
     ``opened(Conversation | None, str)``: another chat is shown, with its draft; None is a fresh chat, which is stored
-    with its first message (then `current()` is the new one: `conversations_changed`, `node_added`, `node_added`).
+    with its first message (then `current()` is the new one: `list.changed`, `node_added`, `node_added`).
     ``path_changed(Conversation)``: the shown chat's path is another (edit, regenerate, version).
     ``node_added(MessageNode)``: a message was appended to the shown path.
     ``answer_grew(AnswerGrowth)``, ``answer_finished(MessageNode)``: of an answer in the shown path; growth comes at
     most once per frame. A finished node with ``complete`` False was cut short; ``receipt.finish_reason`` tells why.
     ``reading(int, int)``: tokens of the prompt that the shown chat's answer waits for: done, total.
     ``busy_changed(bool)``: whether the shown chat is being answered (it changes with the shown chat too).
-    ``deleted(ConversationInfo)``: offer `undo_delete`.
     ``returned(str)``: a text that could not be sent or stored; it goes back into the composer.
     ``problem(UserError)``: say it in the message bar.
     """
 
-    conversations_changed = Signal(object)
     opened = Signal(object, str)
     path_changed = Signal(object)
     node_added = Signal(object)
@@ -59,7 +57,6 @@ class ChatService(QObject):
     answer_finished = Signal(object)
     reading = Signal(int, int)
     busy_changed = Signal(bool)
-    deleted = Signal(object)
     returned = Signal(str)
     problem = Signal(object)
 
@@ -78,11 +75,11 @@ class ChatService(QObject):
         self._store = JobThread("store", make=open_store, end=ChatStore.close, unhandled=self.problem.emit)
         self._saver = AnswerSaver(self._store)
         self._drafts = Drafts(self._store)
+        self.list = ChatList(self._store, self._drafts)
         self._moves = Moves()
         self._start_move = 0
         self._opened = False
         self._typed_early = ""  # before the store was open and its draft known
-        self._chats: tuple[ConversationInfo, ...] = ()
         self._current: Conversation | None = None
         self._fresh_effort = self._default_effort()
         # Chats (None: the fresh one) whose question is on its way to the store, and whether to stop it there.
@@ -91,6 +88,8 @@ class ChatService(QObject):
         self._was_busy = False
         self._closed = False
         self._saver.problem.connect(self.problem)
+        self.list.changed.connect(self._listed)
+        self.list.deleted.connect(self._deleted)
         engine.reported.connect(self._take_report)
         models.current_changed.connect(self._prepare)
 
@@ -130,10 +129,6 @@ class ChatService(QObject):
     def effort(self) -> Effort:
         """The shown chat's reasoning effort."""
         return self._fresh_effort if self._current is None else self._current.info.effort
-
-    def conversations(self) -> tuple[ConversationInfo, ...]:
-        """All chats, newest first."""
-        return self._chats
 
     def current(self) -> Conversation | None:
         """The shown chat with what has come of its answer so far; None while it is a fresh one."""
@@ -217,29 +212,11 @@ class ChatService(QObject):
             self._starting[self._key] = True
         self._cancel(self._key)
 
-    # ---- the list ----
-
-    def rename(self, conversation_id: int, title: str) -> None:
-        """Give a chat another title; an empty one is ignored."""
-        title = " ".join(title.split())
-        if title:
-            self._store.submit(
-                partial(chat_jobs.rename, conversation_id=conversation_id, title=title), done=self._list_chats
-            )
-
-    def delete(self, conversation_id: int) -> None:
-        """Take a chat out of the list; it is purged at the end of the program."""
-        info = next((chat for chat in self._chats if chat.id == conversation_id), None)
-        if info is not None:
-            self._chats = tuple(chat for chat in self._chats if chat.id != conversation_id)
-            self._drafts.flush()
-            self._store.submit(
-                partial(chat_jobs.delete, conversation_id=conversation_id), done=partial(self._deleted, info)
-            )
+    # ---- the chat itself ----
 
     def undo_delete(self, conversation_id: int) -> None:
         """Put a deleted chat back, and show it."""
-        self._store.submit(partial(chat_jobs.restore, conversation_id=conversation_id), done=self._list_chats)
+        self.list.restore(conversation_id)
         self.open(conversation_id)
 
     def set_effort(self, effort: Effort) -> None:
@@ -263,7 +240,7 @@ class ChatService(QObject):
 
     def _started(self, opening: Opening) -> None:
         self._opened = True
-        self._list_chats(opening.chats)
+        self.list.show(opening.chats)
         early = self._typed_early.strip() != ""
         self._show(Shown(None, self._typed_early if early else opening.draft))
         if early:
@@ -302,19 +279,15 @@ class ChatService(QObject):
             self._current = conversation
             self.path_changed.emit(self.current())
 
-    def _list_chats(self, chats: tuple[ConversationInfo, ...]) -> None:
-        self._chats = chats
+    def _listed(self, chats: tuple[ConversationInfo, ...]) -> None:
         info = next((chat for chat in chats if chat.id == self._key), None)
         if self._current is not None and info is not None:
             self._current = replace(self._current, info=replace(info, effort=self._current.info.effort))
-        self.conversations_changed.emit(chats)
 
-    def _deleted(self, info: ConversationInfo, chats: tuple[ConversationInfo, ...]) -> None:
+    def _deleted(self, info: ConversationInfo) -> None:
         self._cancel(info.id)
         if self._key == info.id:
             self.new_chat()
-        self._list_chats(chats)
-        self.deleted.emit(info)
 
     # ---- inside: the way of an answer ----
 
@@ -350,13 +323,13 @@ class ChatService(QObject):
 
     def _show_turn(self, key: int | None, turn: Turn) -> None:
         if self._key != key:
-            self._list_chats(turn.chats)
+            self.list.show(turn.chats)
             return
         appended = self._current is None or self._current.leaf == turn.added[0].parent
         self._current = turn.conversation
         if key is None:
             self._drafts.move(turn.conversation.info.id)
-        self._list_chats(turn.chats)
+        self.list.show(turn.chats)
         if appended:
             for node in turn.added:
                 self.node_added.emit(node)
@@ -398,7 +371,7 @@ class ChatService(QObject):
         self._tell_busy()
         if ended.error is not None:
             self.problem.emit(ended.error)
-        self._store.submit(ChatStore.conversations, done=self._list_chats)
+        self.list.refresh()
 
     def _shown_answer(self) -> GrowingAnswer | None:
         return None if self._current is None else self._answers.get(self._current.info.id)

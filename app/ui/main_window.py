@@ -98,9 +98,9 @@ class MainWindow(QMainWindow):
         self.status.set_state(engine.state)
         for service in (chat, models, settings):
             service.problem.connect(self._show_problem)
-        chat.deleted.connect(self._offer_undo)
+        chat.list.deleted.connect(self._offer_undo)
         chat.opened.connect(self._show_title)
-        chat.conversations_changed.connect(self._show_title)
+        chat.list.changed.connect(self._show_title)
         self._follower.changed.connect(self._set_theme)
 
         self.setMinimumSize(*SMALLEST)

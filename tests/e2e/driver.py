@@ -54,7 +54,7 @@ def main() -> int:
             self._engine = engine
             self._asked = False
             chat.opened.connect(self._is_open)
-            chat.conversations_changed.connect(self._is_listed)
+            chat.list.changed.connect(self._is_listed)
             chat.answer_grew.connect(self._has_grown)
             chat.answer_finished.connect(lambda _: say("finished"))
             chat.problem.connect(lambda error: say("problem", code=error.code))

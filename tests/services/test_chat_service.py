@@ -25,7 +25,6 @@ def heard(program: Program) -> list[tuple[str, Any]]:
     said: list[tuple[str, Any]] = []
     chat = program.chat
     for name in (
-        "conversations_changed",
         "path_changed",
         "node_added",
         "answer_grew",
@@ -33,6 +32,7 @@ def heard(program: Program) -> list[tuple[str, Any]]:
         "busy_changed",
     ):
         getattr(chat, name).connect(lambda value, name=name: said.append((name, value)))
+    chat.list.changed.connect(lambda chats: said.append(("listed", chats)))
     chat.opened.connect(lambda conversation, draft: said.append(("opened", (conversation, draft))))
     return said
 
@@ -50,7 +50,7 @@ def test_a_question_is_answered_and_stored(start: Start) -> None:
     said = heard(program)
     node = program.ask(f"  {QUESTION}\n")
     names = [name for name, _ in said]
-    assert names[:4] == ["busy_changed", "conversations_changed", "node_added", "node_added"]
+    assert names[:4] == ["busy_changed", "listed", "node_added", "node_added"]
     grown = [value for name, value in said if name == "answer_grew"]
     assert "".join(growth.answer for growth in grown) == node.message.content != ""
     assert "".join(growth.reasoning for growth in grown) == node.message.reasoning != ""
@@ -64,7 +64,7 @@ def test_a_question_is_answered_and_stored(start: Start) -> None:
     user, answer = program.path()
     assert (user.message.role, user.message.content) == (Role.USER, QUESTION)
     assert answer == node
-    assert [chat.title for chat in program.chat.conversations()] == [QUESTION]
+    assert [chat.title for chat in program.chat.list.chats()] == [QUESTION]
     program.chat.close()
     assert program.stored().path() == (user, answer)
     assert program.problems == []
@@ -88,9 +88,9 @@ def test_a_fresh_chat_is_stored_with_its_first_message_and_not_before(start: Sta
     program.show(None)
     assert program.chat.effort is Effort.LOW
     program.chat.set_effort(Effort.HIGH)
-    assert program.chat.conversations() == ()
+    assert program.chat.list.chats() == ()
     program.ask(QUESTION)
-    (info,) = program.chat.conversations()
+    (info,) = program.chat.list.chats()
     assert (info.effort, info.instructions) == (Effort.HIGH, "Be brief.")
     program.chat.set_effort(Effort.MEDIUM)
     assert program.chat.effort is Effort.MEDIUM
@@ -275,7 +275,7 @@ def test_an_answer_in_another_version_is_not_shown_in_this_one(start: Start) -> 
         program.chat.select_version(first.id)
     said = heard(program)
     program.qtbot.waitUntil(lambda: not program.chat.busy, timeout=ANSWER_MS)
-    assert {name for name, _ in said} <= {"busy_changed", "conversations_changed"}
+    assert {name for name, _ in said} <= {"busy_changed", "listed"}
     current = program.chat.current()
     assert current is not None
     assert current.siblings(first.id)[1].message.content
@@ -285,13 +285,13 @@ def test_a_title_can_be_changed_and_not_be_nothing(start: Start) -> None:
     program = start()
     program.ask(QUESTION)
     with program.qtbot.waitSignal(
-        program.chat.conversations_changed, check_params_cb=lambda chats: [c.title for c in chats] == ["About Alcove"]
+        program.chat.list.changed, check_params_cb=lambda chats: [c.title for c in chats] == ["About Alcove"]
     ):
-        program.chat.rename(program.chat_id(), "  About \n Alcove ")
+        program.chat.list.rename(program.chat_id(), "  About \n Alcove ")
     current = program.chat.current()
     assert current is not None
     assert current.info.title == "About Alcove"
-    program.chat.rename(program.chat_id(), "   ")
+    program.chat.list.rename(program.chat_id(), "   ")
     program.chat.close()
     assert program.stored().info.title == "About Alcove"
 
@@ -300,22 +300,22 @@ def test_a_deleted_chat_can_be_put_back(start: Start) -> None:
     program = start()
     program.ask(QUESTION)
     number = program.chat_id()
-    with program.qtbot.waitSignals([program.chat.deleted, program.chat.opened]):
-        program.chat.delete(number)
-    assert program.chat.conversations() == ()
+    with program.qtbot.waitSignals([program.chat.list.deleted, program.chat.opened]):
+        program.chat.list.delete(number)
+    assert program.chat.list.chats() == ()
     assert program.chat.current() is None
     with program.qtbot.waitSignal(program.chat.opened):
         program.chat.undo_delete(number)
     assert len(program.path()) == 2
-    assert len(program.chat.conversations()) == 1
+    assert len(program.chat.list.chats()) == 1
 
 
 def test_a_chat_deleted_while_it_is_answered_stops(start: Start) -> None:
     program = start(slow)
     node_id = program.begin(QUESTION)
     number = program.chat_id()
-    with program.qtbot.waitSignals([program.chat.deleted, program.chat.opened]):
-        program.chat.delete(number)
+    with program.qtbot.waitSignals([program.chat.list.deleted, program.chat.opened]):
+        program.chat.list.delete(number)
     program.qtbot.waitUntil(lambda: program.engine.state.phase is Phase.READY)
     conversation = None
     with program.qtbot.waitSignal(program.chat.opened) as opened:
@@ -328,8 +328,8 @@ def test_what_was_deleted_is_gone_after_the_end(start: Start) -> None:
     program = start()
     node = program.ask(QUESTION)
     number = program.chat_id()
-    with program.qtbot.waitSignal(program.chat.deleted):
-        program.chat.delete(number)
+    with program.qtbot.waitSignal(program.chat.list.deleted):
+        program.chat.list.delete(number)
     program.chat.close()
     store = ChatStore(program.paths.chats_file)
     assert store.purge_deleted() == 0
@@ -419,8 +419,8 @@ def test_deleting_twice_is_deleting_once(start: Start) -> None:
     program = start()
     program.ask(QUESTION)
     number = program.chat_id()
-    with program.qtbot.waitSignal(program.chat.deleted):
-        program.chat.delete(number)
-        program.chat.delete(number)
+    with program.qtbot.waitSignal(program.chat.list.deleted):
+        program.chat.list.delete(number)
+        program.chat.list.delete(number)
     program.show(None)
     assert not program.problems

@@ -314,7 +314,7 @@ def test_a_question_that_cannot_be_stored_comes_back_and_leaves_nothing(
     assert program.chat.current() is None
     disk.full = False
     assert program.ask(QUESTION).complete
-    assert len(program.chat.conversations()) == 1
+    assert len(program.chat.list.chats()) == 1
 
 
 def test_a_growing_answer_is_on_the_disk_within_a_second(start: Start, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Program:
 
     def titles(self) -> list[str]:
         """The titles in the list of chats, newest first."""
-        return [info.title for info in self.chat.conversations()]
+        return [info.title for info in self.chat.list.chats()]
 
 
 Start = Callable[..., Program]

@@ -97,7 +97,7 @@ class ChatPane(QWidget):
         self.set_theme(theme)
         self._show_models()
         self._opened(chat.current(), "")
-        self._list_changed(chat.conversations())
+        self._list_changed(chat.list.chats())
 
     # ---- For the window ----
 
@@ -143,7 +143,7 @@ class ChatPane(QWidget):
         """Take the shown chat out of the list."""
         current = self._chat.current()
         if current is not None:
-            self._chat.delete(current.info.id)
+            self._chat.list.delete(current.info.id)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""
@@ -239,8 +239,8 @@ class ChatPane(QWidget):
         chat, list_, header, composer = self._chat, self.list, self.header, self.composer
         list_.new_requested.connect(self.new_chat)
         list_.open_requested.connect(self._open)
-        list_.rename_requested.connect(chat.rename)
-        list_.delete_requested.connect(chat.delete)
+        list_.rename_requested.connect(chat.list.rename)
+        list_.delete_requested.connect(chat.list.delete)
         list_.hide_requested.connect(self.toggle_list)
         header.list_requested.connect(self.toggle_list)
         header.new_requested.connect(self.new_chat)
@@ -301,7 +301,7 @@ class ChatPane(QWidget):
 
     def _connect_services(self) -> None:
         chat = self._chat
-        chat.conversations_changed.connect(self._list_changed)
+        chat.list.changed.connect(self._list_changed)
         chat.opened.connect(self._opened)
         chat.path_changed.connect(self._path_changed)
         chat.node_added.connect(self._node_added)

@@ -161,18 +161,18 @@ def test_a_chat_is_deleted_and_brought_back(program: Program) -> None:
     view = program.window.chat_pane.list.view
     view.setFocus()
     program.qtbot.waitUntil(view.hasFocus)
-    with program.qtbot.waitSignal(program.chat.deleted):
+    with program.qtbot.waitSignal(program.chat.list.deleted):
         press(program, Key.Key_Delete)
-    assert [info.id for info in program.chat.conversations()] == [first]
+    assert [info.id for info in program.chat.list.chats()] == [first]
     bar = program.window.toast
     assert bar.isVisible()
     assert bar.action_button.text() == "Undo"
     assert program.window.chat_pane.stack.geometry().bottom() > 0
     # The fresh chat that stood in for the deleted one may be shown only now.
-    back = [program.chat.conversations_changed, program.chat.opened]
+    back = [program.chat.list.changed, program.chat.opened]
     with program.qtbot.waitSignals(back, check_params_cbs=[None, lambda chat, _draft: chat is not None]):
         program.qtbot.mouseClick(bar.action_button, LEFT)
-    assert {info.id for info in program.chat.conversations()} == {first, second}
+    assert {info.id for info in program.chat.list.chats()} == {first, second}
     assert program.chat_id() == second
     assert not bar.isVisible()
 
@@ -422,7 +422,7 @@ def test_no_part_flashes_up_as_a_window_of_its_own(start: Start, qapp: QApplicat
     program.settings.set_value(THEME.key, "dark")
     program.settings.set_value(TEXT_SIZE.key, 120)
     program.window.resize(480, 600)
-    program.chat.delete(program.chat_id())
+    program.chat.list.delete(program.chat_id())
     program.qtbot.waitUntil(program.window.toast.isVisible)
     qapp.removeEventFilter(watch)
     assert watch.shown == ["MainWindow "]
