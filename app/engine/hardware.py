@@ -1,26 +1,66 @@
-"""What of this machine matters for running a model: for now the number of threads that decode fastest."""
+"""What of this machine matters for running a model."""
 
-import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.domain.hardware import Device, Hardware
+from app.engine.cgroups import read_limits
+from app.engine.cores import fast_cores
+from app.engine.processor import processor_name
 
 # Below this, starting and joining threads costs more than they compute: on 1 MB of weights, one thread decoded several
 # times as fast as two.
 TINY_MODEL_BYTES = 50 * 1024 * 1024
 
 
-def usable_cores() -> int:
-    """Physical cores this process may run on, at least 1. Second threads of a core slow decoding down."""
-    import psutil  # 40 ms that the start of a child with a tiny model need not wait for
-
-    physical = psutil.cpu_count(logical=False) or 1
-    return max(1, min(physical, _allowed_cpus()))
-
-
-def _allowed_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def usable_cores(root: Path = Path("/")) -> int:
+    """Fast physical cores this process may keep busy, at least 1. ``root`` is Linux's file system."""
+    cores = fast_cores(root)
+    quota = read_limits(root).processors
+    # A thread over the quota is stopped for a while, and the others wait for it: rounded down.
+    return cores if quota is None else max(1, min(cores, int(quota)))
 
 
 def threads_for(weight_bytes: int) -> int:
     """How many threads decode a model of this size fastest."""
     return 1 if weight_bytes < TINY_MODEL_BYTES else usable_cores()
+
+
+def look(devices: Sequence[Device], root: Path = Path("/")) -> Hardware:
+    """The machine as it is now, with the devices of the backends that are loaded."""
+    ram_bytes, free_ram_bytes = memory(root)
+    return Hardware(
+        system=sys.platform,
+        processor=processor_name(root),
+        cores=usable_cores(root),
+        ram_bytes=ram_bytes,
+        free_ram_bytes=free_ram_bytes,
+        devices=tuple(devices),
+        on_battery=on_battery(),
+    )
+
+
+def memory(root: Path = Path("/")) -> tuple[int, int]:
+    """(all, free) main memory in bytes that this process may use."""
+    import psutil  # 40 ms
+
+    system = psutil.virtual_memory()
+    limits = read_limits(root)
+    total, free = system.total, system.available
+    if limits.memory_bytes is not None:
+        total = min(total, limits.memory_bytes)
+    if limits.free_bytes is not None:
+        free = min(free, limits.free_bytes)
+    return total, min(total, free)
+
+
+def on_battery() -> bool | None:
+    """Whether the machine runs on its battery; None without one, and when it is not known."""
+    import psutil
+
+    read = getattr(psutil, "sensors_battery", None)  # not on every system
+    battery = read() if read is not None else None
+    if battery is None or battery.power_plugged is None:
+        return None
+    return not battery.power_plugged
