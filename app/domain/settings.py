@@ -1,7 +1,7 @@
 """Every setting of the program, and the values they have.
 
-To add one: declare it here, add it to ``SETTINGS``, run ``scripts/make_settings_doc.py``, and read it where it
-counts with ``settings.get(THE_SETTING)``.
+To add one: declare it here (one of the hardware in ``hardware_settings``), add it to ``SETTINGS``, run
+``scripts/make_settings_doc.py``, and read it where it counts with ``settings.get(THE_SETTING)``.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,20 @@ from typing import TypeVar
 
 from app.domain.conversation import Effort
 from app.domain.generation import Sampling
+from app.domain.hardware_settings import (
+    CACHE_TYPE,
+    CPU_EXPERTS,
+    DEVICE,
+    FLASH_ATTENTION,
+    GPU_LAYERS,
+    IDLE_UNLOAD,
+    MEMORY_LOCK,
+    MEMORY_MAPPING,
+    PREPARE_NEXT_TURN,
+    REPACKING,
+    SNAPSHOT_SPACE,
+    THREADS,
+)
 from app.domain.setting import Applies, Choice, Group, Kind, Setting, Value
 
 V = TypeVar("V", bound=Value)
@@ -210,22 +224,6 @@ CONTEXT_LENGTH: Setting[int] = Setting(
     unit="tokens",
 )
 
-# ---- Hardware ----
-
-THREADS: Setting[int] = Setting(
-    key="hardware.threads",
-    kind=Kind.INT,
-    default=0,
-    group=Group.HARDWARE,
-    label="Processor threads",
-    help="How many of the processor's cores work on an answer at the same time.",
-    applies=Applies.NEXT_LOAD,
-    minimum=0,
-    maximum=256,
-    special=0,
-    special_label="automatic",
-)
-
 # ---- Models ----
 
 CURRENT_MODEL: Setting[str] = Setting(
@@ -272,7 +270,18 @@ SETTINGS: tuple[Setting[Value], ...] = (
     SEED,
     REPLY_LIMIT,
     CONTEXT_LENGTH,
+    DEVICE,
+    GPU_LAYERS,
+    CPU_EXPERTS,
     THREADS,
+    CACHE_TYPE,
+    FLASH_ATTENTION,
+    MEMORY_MAPPING,
+    REPACKING,
+    MEMORY_LOCK,
+    IDLE_UNLOAD,
+    PREPARE_NEXT_TURN,
+    SNAPSHOT_SPACE,
     CURRENT_MODEL,
     LOG_LEVEL,
 )
