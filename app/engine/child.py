@@ -18,15 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain.errors import ErrorCode, UserError
+from app.domain.hardware import Hardware
 from app.engine.frames import FrameError, PipeEnd, event_codec, request_codec
 from app.engine.protocol import (
     Cancel,
     Event,
     Failed,
     Generate,
+    HardwareFound,
     Heartbeat,
     Hello,
+    Leave,
     Load,
+    Probe,
     Render,
     Request,
     Shutdown,
@@ -35,6 +39,9 @@ from app.engine.protocol import (
 
 if TYPE_CHECKING:
     from app.engine.session import EngineSession
+
+Work = Load | Generate | Render | Unload | Leave | Probe
+"""The requests that the main thread serves, one after another."""
 
 HEARTBEAT_S = 0.2
 LOG_LIMIT_BYTES = 1024 * 1024
@@ -83,7 +90,7 @@ class EngineChild:
         self._request_codec = request_codec()
         self._event_codec = event_codec()
         self._send_lock = threading.Lock()
-        self._work: queue.SimpleQueue[Load | Generate | Render | Unload | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._open_lock = threading.Lock()
         self._open: dict[int, threading.Event] = {}  # requests that have not ended; set when they are cancelled
         self._ending = False
@@ -93,7 +100,7 @@ class EngineChild:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         # Imported here, not above: the heart beats while the libraries load, and the client needs none of them.
-        from app.engine.llama_backend import LlamaLog, load_backends
+        from app.engine.llama.library import LlamaLog, load_backends
         from app.engine.session import EngineSession
 
         llama_log = LlamaLog()
@@ -106,9 +113,9 @@ class EngineChild:
         log.info("backends: %s", ", ".join(backends))
         session = EngineSession(self.send, llama_log)
         self.send(Hello(os.getpid(), backends))
-        while (request := self._work.get()) is not None:
+        while (request := self._next(session)) is not None:
             self._serve(session, request)
-        session.unload()
+        session.close()
 
     def send(self, event: Event) -> None:
         """Send one event, from any thread. Ends the process when the window is gone."""
@@ -119,7 +126,16 @@ class EngineChild:
         except OSError:
             _leave(0)
 
-    def _serve(self, session: "EngineSession", request: Load | Generate | Render | Unload) -> None:
+    def _next(self, session: "EngineSession") -> "Work | None":
+        """The next request; until it comes, the session may work ahead."""
+        if self._work.empty():
+            try:
+                session.idle(lambda: not self._work.empty())
+            except UserError as error:
+                log.warning("while idle: %s", error)
+        return self._work.get()
+
+    def _serve(self, session: "EngineSession", request: Work) -> None:
         with self._open_lock:
             cancelled = self._open[request.request_id]
         try:
@@ -132,6 +148,10 @@ class EngineChild:
                     session.render(request)
                 case Unload():
                     session.unload(request.request_id)
+                case Leave():
+                    session.leave(request)
+                case Probe():
+                    self.send(HardwareFound(request.request_id, Hardware()))
         except UserError as error:
             log.warning("request %d: %s", request.request_id, error)
             self.send(Failed(request.request_id, error.code, error.values))

@@ -6,6 +6,7 @@ keeps its thread and a finished one costs nothing. (The library drops reasoning 
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from app.domain.conversation import Dialogue, Message, Role
 from app.harmony.segments import Control, Segment, Text
@@ -21,29 +22,43 @@ _CHANNEL, _MESSAGE = Control(ControlToken.CHANNEL), Control(ControlToken.MESSAGE
 _CONSTRAIN = Control(ControlToken.CONSTRAIN)
 _ASSISTANT = Text("assistant")
 
+OPENING: tuple[Segment, ...] = (_START, _ASSISTANT)
+"""What the model's answer goes on from."""
+
 
 def render(dialogue: Dialogue) -> tuple[Segment, ...]:
     """The whole prompt, ready for generation after ``<|start|>assistant``.
 
     ValueError when a tool's parameters are not JSON.
     """
-    return tuple(_prompt(dialogue))
+    return (*head(dialogue), *chain.from_iterable(turns(dialogue)), *OPENING)
 
 
-def _prompt(dialogue: Dialogue) -> Iterator[Segment]:
-    yield from (_START, Text("system"), _MESSAGE, Text(system_text(dialogue)), _END)
+def head(dialogue: Dialogue) -> tuple[Segment, ...]:
+    """What stands before the first message: the system message, instructions and tools. ValueError as `render`."""
+    segments: tuple[Segment, ...] = (_START, Text("system"), _MESSAGE, Text(system_text(dialogue)), _END)
     if dialogue.instructions or dialogue.tools:
-        yield from (_START, Text("developer"), _MESSAGE, Text(developer_text(dialogue)), _END)
+        segments += (_START, Text("developer"), _MESSAGE, Text(developer_text(dialogue)), _END)
+    return segments
+
+
+def turns(dialogue: Dialogue) -> tuple[tuple[Segment, ...], ...]:
+    """The segments of each message, in their order; an assistant's may be several of harmony's messages, or none."""
     last_question = max((i for i, m in enumerate(dialogue.messages) if m.role is Role.USER), default=-1)
-    for index, message in enumerate(dialogue.messages):
-        if message.role is Role.USER:
-            yield from (_START, Text("user"), _MESSAGE, Text(message.content), _END)
-        elif message.role is Role.ASSISTANT:
-            yield from _assistant(message, with_reasoning=index > last_question)
-        else:
-            yield from (_START, Text(f"{TOOL_NAMESPACE}.{message.name}"), Text(" to=assistant"))
-            yield from (_CHANNEL, Text("commentary"), _MESSAGE, Text(message.content), _END)
-    yield from (_START, _ASSISTANT)
+    return tuple(
+        tuple(_message(message, with_reasoning=index > last_question))
+        for index, message in enumerate(dialogue.messages)
+    )
+
+
+def _message(message: Message, *, with_reasoning: bool) -> Iterator[Segment]:
+    if message.role is Role.USER:
+        yield from (_START, Text("user"), _MESSAGE, Text(message.content), _END)
+    elif message.role is Role.ASSISTANT:
+        yield from _assistant(message, with_reasoning=with_reasoning)
+    else:
+        yield from (_START, Text(f"{TOOL_NAMESPACE}.{message.name}"), Text(" to=assistant"))
+        yield from (_CHANNEL, Text("commentary"), _MESSAGE, Text(message.content), _END)
 
 
 def _assistant(message: Message, *, with_reasoning: bool) -> Iterator[Segment]:

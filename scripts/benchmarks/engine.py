@@ -173,13 +173,14 @@ class Bare:
 def serve_bare(pipe: Connection, model: str, threads: int) -> None:
     """The bare loop's process: prompts in, seconds out."""
     from app.engine.child import spin_briefly
-    from app.engine.llama_backend import LlamaLog, LlamaModel, llama, load_backends
+    from app.engine.llama.library import LlamaLog, llama, load_backends
+    from app.engine.llama.model import LlamaModel
 
     log = LlamaLog()
     spin_briefly()
     load_backends()
-    loaded = LlamaModel(Path(model), 0, log, lambda _: True)
-    context = loaded.context(CONTEXT, threads)
+    loaded = LlamaModel(Path(model), LoadPlan(), log, lambda _: True)
+    context = loaded.context(LoadPlan(CONTEXT, threads))
     raw: Any = context._context  # pyright: ignore[reportPrivateUsage]
     pipe.send(None)
     while (task := pipe.recv()) is not None:

@@ -40,7 +40,7 @@ def test_ask_json_is_one_object_with_every_key() -> None:
     assert set(answer) == {
         *("model", "reasoning", "commentary", "answer", "tool_calls", "finish_reason", "usage", "timings")
     }
-    assert set(answer["usage"]) == {"prompt_tokens", "reused_tokens", "completion_tokens"}
+    assert set(answer["usage"]) == {"prompt_tokens", "reused_tokens", "completion_tokens", "left_out"}
     assert set(answer["timings"]) == {"load_s", "prefill_s", "first_token_s", "decode_tokens_per_s"}
     assert answer["finish_reason"] == "stop"
     assert answer["usage"]["prompt_tokens"] > answer["usage"]["reused_tokens"] >= 0

@@ -22,6 +22,7 @@ from app.engine.protocol import (
     LoadPlan,
     LoadProgress,
     PrefillProgress,
+    PromptReady,
     ReasoningText,
     Render,
     Shutdown,
@@ -59,7 +60,7 @@ def test_an_answer_comes_in_order_and_is_accounted_for(demo: Engine) -> None:
     answer = demo.ask(dialogue(QUESTION))
 
     kinds = [type(report) for report in answer.reports]
-    assert kinds[0] is PrefillProgress
+    assert kinds[:2] == [PromptReady, PrefillProgress]
     assert kinds[-1] is Finished
     assert answer.answer.strip()
     assert kinds.index(AnswerText) > max(i for i, kind in enumerate(kinds) if kind is PrefillProgress)

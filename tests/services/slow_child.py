@@ -28,16 +28,16 @@ def crawling(requests: Connection, events: Connection, options: ChildOptions) ->
 
 def loads_slowly(requests: Connection, events: Connection, options: ChildOptions) -> None:
     """The real child, which takes ten seconds to load a file named ``slow.gguf`` and can be stopped meanwhile."""
-    from app.engine.llama_backend import LlamaModel, LoadCancelledError
+    from app.engine.llama.model import LlamaModel, LoadCancelledError
 
     load = LlamaModel.__init__
 
-    def slow_load(self: LlamaModel, path: Path, gpu_layers: int, messages: Any, progress: Any) -> None:
+    def slow_load(self: LlamaModel, path: Path, plan: Any, messages: Any, progress: Any) -> None:
         for step in range(200) if path.name == "slow.gguf" else ():
             time.sleep(0.05)
             if not progress(step / 200):
                 raise LoadCancelledError
-        load(self, path, gpu_layers, messages, progress)
+        load(self, path, plan, messages, progress)
 
     LlamaModel.__init__ = slow_load  # type: ignore[method-assign]
     child.run(requests, events, options)
@@ -45,7 +45,7 @@ def loads_slowly(requests: Connection, events: Connection, options: ChildOptions
 
 def breaks_once(requests: Connection, events: Connection, options: ChildOptions) -> None:
     """The real child, whose twentieth decode fails."""
-    from app.engine.llama_backend import LlamaContext
+    from app.engine.llama.context import LlamaContext
 
     decode = LlamaContext.decode
     decodes = 0
@@ -62,7 +62,7 @@ def breaks_once(requests: Connection, events: Connection, options: ChildOptions)
 
 
 def _take_time(seconds: float) -> None:
-    from app.engine.llama_backend import LlamaContext
+    from app.engine.llama.context import LlamaContext
 
     decode = LlamaContext.decode
 

@@ -96,7 +96,9 @@ def flood(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
 def talks_on(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real child with a model that ends its answer and then goes on as the user, without an end."""
     from app.engine import session
-    from app.engine.llama_backend import LlamaContext, LlamaModel, LlamaSampler
+    from app.engine.llama.context import LlamaContext
+    from app.engine.llama.model import LlamaModel
+    from app.engine.llama.sampler import LlamaSampler
 
     script: list[int] = []
 

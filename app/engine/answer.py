@@ -1,0 +1,126 @@
+"""One generation: prefill, decode, and what is said of it."""
+
+import secrets
+import time
+from collections.abc import Callable
+from threading import Event as Flag
+
+from app.domain.errors import UserError
+from app.domain.generation import FinishReason, Timings, Usage
+from app.engine.chat_format import Prompt
+from app.engine.deltas import DeltaSender
+from app.engine.llama.sampler import LlamaSampler
+from app.engine.loaded_model import LoadedModel
+from app.engine.protocol import Event, Finished, Generate, PrefillProgress, PromptReady
+from app.engine.throttle import PROGRESS_S, Throttle
+
+Send = Callable[[Event], None]
+
+
+class Answer:
+    """One generation."""
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        request: Generate,
+        prompt: Prompt,
+        send: Send,
+        cancelled: Flag,
+        begin: float,
+    ) -> None:
+        self._loaded = loaded
+        self._request = request
+        self._prompt = prompt.tokens
+        self._send = send
+        self._cancelled = cancelled
+        self._begin = begin
+        self._parser = loaded.format.parser()
+        self._deltas = DeltaSender(request.request_id, send)
+        self._sampled = 0
+        self._first = 0.0
+
+    def run(self) -> None:
+        """Prefill, decode, and say how it ended."""
+        reused = self._loaded.memory.keep(self._prompt)
+        self._send(PromptReady(self._request.request_id, len(self._prompt), reused))
+        read = self._prefill(reused)
+        read_at = time.perf_counter()
+        reason = FinishReason.CANCELLED
+        if read:
+            sampling = self._request.sampling
+            seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
+            sampler = self._loaded.context.sampler(sampling, seed)
+            try:
+                reason = self._decode(sampler)
+            except UserError:
+                self._loaded.memory.forget()
+                self._deltas.take(self._parser.flush())
+                self._deltas.flush()
+                raise
+            finally:
+                sampler.close()
+            self._deltas.take(self._parser.flush())
+            self._deltas.flush()
+        decode_s = time.perf_counter() - self._first if self._first else 0.0
+        steps = self._sampled - 1
+        self._send(
+            Finished(
+                self._request.request_id,
+                reason,
+                Usage(len(self._prompt), reused, self._sampled),
+                Timings(
+                    prefill_s=read_at - self._begin,
+                    first_token_s=self._first - self._begin if self._first else 0.0,
+                    decode_s=decode_s,
+                    decode_tokens_per_s=steps / decode_s if steps > 0 and decode_s > 0 else 0.0,
+                ),
+            )
+        )
+
+    def _prefill(self, done: int) -> bool:
+        """Read the prompt from token ``done`` on in slices; False when it was cancelled."""
+        memory, prompt, total = self._loaded.memory, self._prompt, len(self._prompt)
+        batch = self._loaded.context.batch
+        progress = Throttle(PROGRESS_S)
+        while done < total:
+            if progress.due():
+                self._send(PrefillProgress(self._request.request_id, done, total))
+            if self._cancelled.is_set():
+                return False
+            part = prompt[done : done + batch]
+            if not memory.read(part, self._cancelled.is_set):
+                return False
+            done += len(part)
+        self._send(PrefillProgress(self._request.request_id, done, total))
+        return True
+
+    def _decode(self, sampler: LlamaSampler) -> FinishReason:
+        """The decode loop. Nothing in it may allocate by the vocabulary or look at it in Python."""
+        loaded = self._loaded
+        sample, decode, remember = sampler.sample, loaded.context.decode, loaded.memory.tokens.append
+        parse, take, cancelled = self._parser.decode, self._deltas.take, self._cancelled.is_set
+        stops = loaded.format.stops
+        # The last token of an answer need not be in memory, so one more is sampled than there is room.
+        limit = loaded.context.size - len(loaded.memory.tokens) + 1
+        if self._request.sampling.max_tokens:
+            limit = min(limit, self._request.sampling.max_tokens)
+        token = sample()
+        self._first = time.perf_counter()
+        sampled = 0
+        while True:
+            sampled += 1
+            self._sampled = sampled
+            take(parse(token))
+            # The parser sees an end where the model goes on, as when it begins to speak for the user.
+            if ended := self._parser.finish_reason:
+                return ended
+            if token in stops:
+                return FinishReason.STOP
+            if sampled >= limit:
+                return FinishReason.LENGTH
+            if cancelled():
+                return FinishReason.CANCELLED
+            decode(token)
+            remember(token)
+            token = sample()

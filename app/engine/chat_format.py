@@ -1,0 +1,135 @@
+"""What turns a dialogue into a prompt's tokens, and an answer's tokens into events."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from app.domain.conversation import Dialogue, Message, Role
+from app.domain.generation import FinishReason
+from app.engine.llama.model import LlamaModel
+from app.harmony.encoding import PromptEncoder
+from app.harmony.events import HarmonyEvent
+from app.harmony.parsing import HarmonyParser
+from app.harmony.rendering import OPENING, head, render, turns
+from app.harmony.segments import Control, Segment
+from app.harmony.vocabulary import stop_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """``tokens`` ready to be read; ``starts`` are the places in it at which the dialogue's messages begin, ascending.
+
+    Between a start and the next the tokens depend on the messages up to there and on nothing after them.
+    """
+
+    tokens: Sequence[int]
+    starts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSizes:
+    """Tokens of a prompt: ``fixed`` whatever the messages are, and those of each message."""
+
+    fixed: int
+    messages: tuple[int, ...]
+
+
+class AnswerParser(Protocol):
+    """Takes an answer's token ids one by one; see `app.harmony.parsing.HarmonyParser`."""
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Set once the answer itself says that it has ended."""
+        ...
+
+    @property
+    def message(self) -> Message:
+        """The assistant's message so far."""
+        ...
+
+    def decode(self, token_id: int) -> tuple[HarmonyEvent, ...]:
+        """What one more token gives."""
+        ...
+
+    def flush(self) -> tuple[HarmonyEvent, ...]:
+        """What is held back when no more tokens come."""
+        ...
+
+
+class ChatFormat(Protocol):
+    """The way a model is talked to."""
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """The tokens that end a generation."""
+        ...
+
+    def prompt(self, dialogue: Dialogue, given_up: Callable[[], bool]) -> Prompt | None:
+        """The prompt to answer; None when ``given_up`` said so in between. UserError when it cannot be written."""
+        ...
+
+    def next_opening(self, dialogue: Dialogue) -> Prompt:
+        """How the prompt of the next turn will begin, whatever the user says: up to the place of their words."""
+        ...
+
+    def sizes(self, dialogue: Dialogue) -> PromptSizes:
+        """How many tokens each message takes."""
+        ...
+
+    def parts(self, dialogue: Dialogue) -> tuple[tuple[str, bool], ...]:
+        """The prompt for people: each part's text, and whether it is a control token."""
+        ...
+
+    def parser(self) -> AnswerParser:
+        """A parser for one answer."""
+        ...
+
+
+class HarmonyFormat:
+    """gpt-oss's own format."""
+
+    def __init__(self, model: LlamaModel) -> None:
+        self._model = model
+        self._encoder = PromptEncoder(model)
+        self.stops = stop_ids(model) | {t for t in model.special_tokens if model.ends_generation(t)}
+
+    def prompt(self, dialogue: Dialogue, given_up: Callable[[], bool]) -> Prompt | None:
+        """See `ChatFormat.prompt`."""
+        return self._encoded((head(dialogue), *turns(dialogue), OPENING), given_up)
+
+    def next_opening(self, dialogue: Dialogue) -> Prompt:
+        """See `ChatFormat.next_opening`. The user's turn comes with its header; reasoning is gone by then."""
+        next_turn = turns(replace(dialogue, messages=(*dialogue.messages, Message(Role.USER))))
+        # The last message's text and its end are not known yet.
+        opening = self._encoded((head(dialogue), *next_turn[:-1], next_turn[-1][:-2]), lambda: False)
+        assert opening is not None
+        return opening
+
+    def sizes(self, dialogue: Dialogue) -> PromptSizes:
+        """See `ChatFormat.sizes`."""
+        count = self._count
+        return PromptSizes(count((*head(dialogue), *OPENING)), tuple(count(turn) for turn in turns(dialogue)))
+
+    def parts(self, dialogue: Dialogue) -> tuple[tuple[str, bool], ...]:
+        """See `ChatFormat.parts`."""
+        return tuple(
+            (part.token.value, True) if isinstance(part, Control) else (part.text, False) for part in render(dialogue)
+        )
+
+    def parser(self) -> HarmonyParser:
+        """See `ChatFormat.parser`."""
+        return HarmonyParser(self._model)
+
+    def _encoded(self, messages: Sequence[Sequence[Segment]], given_up: Callable[[], bool]) -> Prompt | None:
+        tokens: list[int] = []
+        starts: list[int] = []
+        for message in messages:
+            starts.append(len(tokens))
+            for run in self._encoder.runs(message):
+                tokens += run
+                if given_up():
+                    return None
+        return Prompt(tokens, tuple(starts[1:]))
+
+    def _count(self, segments: Sequence[Segment]) -> int:
+        return sum(len(run) for run in self._encoder.runs(segments))

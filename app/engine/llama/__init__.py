@@ -1,0 +1,1 @@
+"""llama.cpp through its low-level API: library, model, context, sampler. Imported in the engine child only."""
