@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from app.domain.conversation import Message
+
 # More than any real header has; tool names are the only long part.
 MAX_CHARS = 320
 MAX_WORDS = 6
@@ -36,6 +38,21 @@ class Channel(Enum):
     REASONING = "analysis"
     COMMENTARY = "commentary"
     ANSWER = "final"
+
+
+def open_channel(message: Message) -> Channel | None:
+    """Where an assistant's message that was cut short goes on; None when the next thing is a new header.
+
+    The message keeps no order of its own, so the later of reasoning, commentary and answer counts as the last. A call
+    is only kept when it is complete.
+    """
+    if message.content:
+        return Channel.ANSWER
+    if message.tool_calls:
+        return None
+    if message.commentary:
+        return Channel.COMMENTARY
+    return Channel.REASONING if message.reasoning else None
 
 
 # Names that models make up for the channels, by how they begin.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from app.domain.conversation import Message, Role, ToolCall
 from app.domain.generation import FinishReason
 from app.harmony.events import AnswerDelta, CommentaryDelta, HarmonyEvent, ReasoningDelta, ToolCallEvent
-from app.harmony.header import Channel, Destination, Header, ToolRecipient
+from app.harmony.header import Channel, Destination, Header, ToolRecipient, open_channel
 from app.harmony.vocabulary import ControlToken, Vocabulary
 
 _DELTAS = {
@@ -29,9 +29,12 @@ class HarmonyParser:
 
     ``decode`` takes each generated token, the one that ends the generation too; ``flush`` ends an answer that was
     cut short. The events do not depend on how the text is divided into tokens, only their number does.
+
+    ``begun`` is an answer that was cut short and is gone on with, from behind its last word: the events are only of
+    what comes now, ``message`` is the whole.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, begun: Message | None = None) -> None:
         names = {token.value: token for token in ControlToken}
         self._controls = {token_id: names.get(name) for token_id, name in vocabulary.special_tokens.items()}
         self._piece = vocabulary.piece
@@ -45,6 +48,18 @@ class HarmonyParser:
         self._arguments: list[str] = []
         self._calls: list[ToolCall] = []
         self._finish_reason: FinishReason | None = None
+        if begun is not None:
+            self._resume(begun)
+
+    def _resume(self, begun: Message) -> None:
+        said = ((Channel.REASONING, begun.reasoning), (Channel.COMMENTARY, begun.commentary))
+        for channel, text in (*said, (Channel.ANSWER, begun.content)):
+            if text:
+                self._texts[channel].append(text)
+        self._calls += begun.tool_calls
+        channel = open_channel(begun)
+        if channel is not None:
+            self._open(channel, fresh=False)
 
     @property
     def finish_reason(self) -> FinishReason | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from app.domain.conversation import Dialogue, Message, Role
+from app.harmony.header import open_channel
 from app.harmony.segments import Control, Segment, Text
 from app.harmony.typescript import tools_section
 from app.harmony.vocabulary import ControlToken
@@ -26,11 +27,14 @@ OPENING: tuple[Segment, ...] = (_START, _ASSISTANT)
 """What the model's answer goes on from."""
 
 
-def render(dialogue: Dialogue) -> tuple[Segment, ...]:
+def render(dialogue: Dialogue, *, continuing: bool = False) -> tuple[Segment, ...]:
     """The whole prompt, ready for generation after ``<|start|>assistant``.
 
+    ``continuing``: the last message is an answer that was cut short, and the prompt ends in its last word.
     ValueError when a tool's parameters are not JSON.
     """
+    if continuing:
+        return (*head(dialogue), *chain.from_iterable(unfinished_turns(dialogue)))
     return (*head(dialogue), *chain.from_iterable(turns(dialogue)), *OPENING)
 
 
@@ -49,6 +53,16 @@ def turns(dialogue: Dialogue) -> tuple[tuple[Segment, ...], ...]:
         tuple(_message(message, with_reasoning=index > last_question))
         for index, message in enumerate(dialogue.messages)
     )
+
+
+def unfinished_turns(dialogue: Dialogue) -> tuple[tuple[Segment, ...], ...]:
+    """As `turns`, with the last message, an answer, left open: nothing stands between its last word and the next.
+
+    Where it has no word to go on from (it ended with a call, or has not begun), the opening of a new one follows.
+    """
+    *before, last = turns(dialogue)
+    is_open = open_channel(dialogue.messages[-1]) is not None
+    return (*before, last[:-1] if is_open else (*last, *OPENING))
 
 
 def _message(message: Message, *, with_reasoning: bool) -> Iterator[Segment]:

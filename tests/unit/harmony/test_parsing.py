@@ -262,6 +262,50 @@ def test_a_rendered_answer_is_parsed_back(message: Message) -> None:
         assert parser.message == part
 
 
+@pytest.mark.parametrize("name", WELL_FORMED)
+def test_a_cut_answer_is_gone_on_with_as_if_it_had_not_been_cut(name: str) -> None:
+    """Cut behind any word that was shown, and the rest of it parsed: the whole answer."""
+    written, heard = WELL_FORMED[name]
+    ids = ids_of(written)
+    cuts = 0
+    for cut in range(1, len(ids)):
+        first = HarmonyParser(VOCABULARY)
+        shown = [first.decode(token_id) for token_id in ids[:cut]]
+        if not any(isinstance(event, AnswerDelta | CommentaryDelta | ReasoningDelta) for event in shown[-1]):
+            continue
+        begun = first.message
+        cuts += 1
+        parser = HarmonyParser(VOCABULARY, begun)
+        events = [event for token_id in ids[cut:] for event in parser.decode(token_id)]
+        events += parser.flush()
+        message = parser.message
+        calls = tuple((call.name, call.arguments) for call in message.tool_calls)
+        whole = Heard(message.reasoning, message.commentary, message.content, calls, parser.finish_reason)
+        assert whole == heard
+        new = joined(events, parser.finish_reason)
+        assert begun.content + new.answer == message.content
+        assert begun.reasoning + new.reasoning == message.reasoning
+        assert begun.commentary + new.commentary == message.commentary
+    assert cuts or not (heard.reasoning or heard.commentary or heard.answer), "never cut"
+
+
+def test_what_was_called_before_the_cut_counts() -> None:
+    begun = Message(Role.ASSISTANT, tool_calls=(ToolCall("f", "{}"),))
+    parser = HarmonyParser(VOCABULARY, begun)
+    for token_id in ids_of("<|channel|>commentary to=functions.g<|message|>[]<|end|><|return|>"):
+        parser.decode(token_id)
+    assert parser.message.tool_calls == (ToolCall("f", "{}"), ToolCall("g", "[]"))
+    assert parser.finish_reason is FinishReason.TOOL_CALL
+
+
+def test_another_message_of_the_same_channel_begins_a_paragraph() -> None:
+    parser = HarmonyParser(VOCABULARY, Message(Role.ASSISTANT, reasoning="Hm."))
+    rest = ids_of(" Yes.<|end|><|start|>assistant<|channel|>analysis<|message|>And more.<|end|>")
+    events = [event for token_id in rest for event in parser.decode(token_id)]
+    assert joined(events, None).reasoning == " Yes.\n\nAnd more."
+    assert parser.message.reasoning == "Hm. Yes.\n\nAnd more."
+
+
 def test_control_ids_come_from_the_vocabulary() -> None:
     other = ByteVocabulary(reversed(HARMONY_NAMES))
     ids = [other.id_of("<|channel|>"), *b"final", other.id_of("<|message|>"), *b"Hi", other.id_of("<|return|>")]

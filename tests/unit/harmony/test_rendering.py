@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,43 @@ def test_rendering_changes_nothing_when_a_turn_is_added() -> None:
         (*before.messages, Message(Role.ASSISTANT, "b", "thought"), Message(Role.USER, "c")), "2026-01-01", tools=tools
     )
     assert spelled(render(after)).startswith(spelled(render(before)))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_unfinished_answer_is_the_golden_prompt_without_its_end(name: str) -> None:
+    """Cut after each of its answers, a conversation goes on where its own prompt has the answer's end."""
+    dialogue = dialogue_of((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    for number, message in enumerate(dialogue.messages, start=1):
+        if message.role is Role.ASSISTANT:
+            begun = replace(dialogue, messages=dialogue.messages[:number])
+            whole = spelled(render(begun))
+            goes_on = spelled(render(begun, continuing=True))
+            called = whole.endswith("<|call|><|start|>assistant")
+            assert whole == (goes_on if called else f"{goes_on}<|end|><|start|>assistant")
+
+
+@pytest.mark.parametrize(
+    ("begun", "end"),
+    [
+        (Message(Role.ASSISTANT), "<|start|>assistant"),
+        (Message(Role.ASSISTANT, reasoning="Hm"), "<|start|>assistant<|channel|>analysis<|message|>Hm"),
+        (
+            Message(Role.ASSISTANT, reasoning="Hm", commentary="I loo"),
+            "<|message|>Hm<|end|><|start|>assistant<|channel|>commentary<|message|>I loo",
+        ),
+        (
+            Message(Role.ASSISTANT, commentary="I look.", tool_calls=(ToolCall("f", "{}"),)),
+            "<|channel|>commentary <|constrain|>json<|message|>{}<|call|><|start|>assistant",
+        ),
+        (
+            Message(Role.ASSISTANT, "Yes, ", "Hm", tool_calls=(ToolCall("f", "{}"),)),
+            "{}<|call|><|start|>assistant<|channel|>final<|message|>Yes, ",
+        ),
+    ],
+)
+def test_where_an_unfinished_answer_goes_on(begun: Message, end: str) -> None:
+    dialogue = Dialogue((Message(Role.USER, "a"), begun), "2026-01-01")
+    assert spelled(render(dialogue, continuing=True)).endswith(end)
 
 
 @pytest.mark.parametrize("broken", ["{", "nonsense", '{"a": }'])
