@@ -39,6 +39,8 @@ class LlamaContext:
         )
         # The small window cache: the full one costs 24.6 KB a token more on gpt-oss-20b.
         parameters.swa_full = False
+        # Only the last token's logits are asked for. Room for a whole batch's is 206 MB with gpt-oss's vocabulary.
+        parameters.n_outputs_max = 1
         context = llama.llama_init_from_model(model, parameters)
         if context is None:
             raise UserError(ErrorCode.OUT_OF_MEMORY, name=name)
