@@ -57,18 +57,20 @@ log = logging.getLogger("alcove.engine")
 class ChildOptions:
     """What a child is started with. ``log_path`` "" logs nothing; ``cpu_variant`` "" is the engine's choice.
 
-    ``log_level`` is the least that is logged: "error", "warning", "info" or "debug".
+    ``log_level`` is the least that is logged: "error", "warning", "info" or "debug". Without ``graphics`` no driver of
+    a graphics card is touched, for one that ends the child as soon as it is loaded.
     """
 
     log_path: str = ""
     cpu_variant: str = ""
     log_level: str = "warning"
+    graphics: bool = True
 
 
 def run(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The child's life, from its first heartbeat to the exit of its process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal reaches the whole group; the window decides
-    _die_with_parent()
+    die_with_parent()
     _open_log(options)
     spin_briefly()
     EngineChild(requests, events).run(options)
@@ -100,19 +102,20 @@ class EngineChild:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         # Imported here, not above: the heart beats while the libraries load, and the client needs none of them.
-        from app.engine.llama.library import LlamaLog, load_backends
+        from app.engine.llama.backends import load_backends
+        from app.engine.llama.library import LlamaLog
         from app.engine.session import EngineSession
 
         llama_log = LlamaLog()
         try:
-            backends = load_backends(options.cpu_variant)
+            backends = load_backends(llama_log, options.cpu_variant, graphics=options.graphics)
         except UserError as error:
             log.error("%s", error)
             _leave(2)
             return
         log.info("backends: %s", ", ".join(backends))
         session = EngineSession(self.send, llama_log)
-        self.send(Hello(os.getpid(), backends))
+        self.send(Hello(os.getpid(), backends, _look()))
         while (request := self._next(session)) is not None:
             self._serve(session, request)
         session.close()
@@ -151,7 +154,7 @@ class EngineChild:
                 case Leave():
                     session.leave(request)
                 case Probe():
-                    self.send(HardwareFound(request.request_id, Hardware()))
+                    self.send(HardwareFound(request.request_id, _look()))
         except UserError as error:
             log.warning("request %d: %s", request.request_id, error)
             self.send(Failed(request.request_id, error.code, error.values))
@@ -212,7 +215,14 @@ class EngineChild:
             pause.wait(HEARTBEAT_S)
 
 
-def _die_with_parent() -> None:
+def _look() -> Hardware:
+    from app.engine import hardware
+    from app.engine.llama.devices import devices
+
+    return hardware.look(devices())
+
+
+def die_with_parent() -> None:
     """Linux ends this process when the thread that started it ends: a second line behind the end of the pipe."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -243,7 +243,7 @@ class EngineClient:
             process = context.Process(
                 target=self._entry, args=(requests_out, events_in, self._options), name="alcove-engine", daemon=True
             )
-            with _sigint_held_back():
+            with sigint_held_back():
                 process.start()
         except OSError as error:
             self._start_error = error
@@ -335,7 +335,7 @@ class EngineClient:
 
 
 @contextmanager
-def _sigint_held_back() -> Generator[None]:
+def sigint_held_back() -> Generator[None]:
     """A process started in here never dies of Ctrl+C, not even before its first line: it inherits the mask."""
     if sys.platform == "win32":
         yield

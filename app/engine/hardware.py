@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from app.domain.hardware import Device, Hardware
+from app.domain.hardware import Device, DeviceKind, Hardware
 from app.engine.cgroups import read_limits
 from app.engine.cores import fast_cores
 from app.engine.processor import processor_name
@@ -30,13 +31,20 @@ def threads_for(weight_bytes: int) -> int:
 def look(devices: Sequence[Device], root: Path = Path("/")) -> Hardware:
     """The machine as it is now, with the devices of the backends that are loaded."""
     ram_bytes, free_ram_bytes = memory(root)
+    # The processor's backend calls all memory free.
+    seen = tuple(
+        replace(device, total_bytes=ram_bytes, free_bytes=free_ram_bytes)
+        if device.kind is DeviceKind.PROCESSOR
+        else device
+        for device in devices
+    )
     return Hardware(
         system=sys.platform,
         processor=processor_name(root),
         cores=usable_cores(root),
         ram_bytes=ram_bytes,
         free_ram_bytes=free_ram_bytes,
-        devices=tuple(devices),
+        devices=seen,
         on_battery=on_battery(),
     )
 

@@ -1,4 +1,4 @@
-"""llama.cpp's library: its functions, its log, its backends. The only importer of llama_cpp, in the child only.
+"""llama.cpp's library: its functions and its log. The only importer of llama_cpp, in the child only.
 
 ``llama`` has the functions of llama.h, ``ggml`` those of ggml's own headers, as far as they were declared here.
 """
@@ -6,13 +6,11 @@
 import ctypes
 import importlib.util
 import logging
-import os
 import sys
 from collections import deque
-from pathlib import Path
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
-
-from app.domain.errors import ErrorCode, UserError
 
 # The package's own front door imports numpy, jinja2 and more for its class Llama, which nothing here uses: 0.9 s
 # instead of 0.1 s, and some 30 MB. An empty package in its place leaves its modules importable.
@@ -24,9 +22,6 @@ from llama_cpp import llama_cpp as llama  # noqa: E402
 
 log = logging.getLogger("alcove.engine.llama")
 
-# Reports AMX where the hypervisor does not give it, and dies on it; nothing short of running it can tell.
-REFUSED_VARIANTS = frozenset({"sapphirerapids"})
-
 # ggml_log_level, from ggml.h
 _LOG_DEBUG = 1
 _LOG_ERROR = 4
@@ -34,9 +29,6 @@ _LOG_CONTINUED = 5
 
 # Its symbols follow dependencies; a library opened anew could bring a second registry.
 ggml: Any = llama._lib  # pyright: ignore[reportPrivateUsage]
-ggml.ggml_backend_load.argtypes = [ctypes.c_char_p]
-ggml.ggml_backend_load.restype = ctypes.c_void_p
-ggml.ggml_backend_reg_count.restype = ctypes.c_size_t
 ggml.ggml_backend_cpu_buffer_type.restype = ctypes.c_void_p
 ggml.ggml_backend_dev_by_name.argtypes = [ctypes.c_char_p]
 ggml.ggml_backend_dev_by_name.restype = ctypes.c_void_p
@@ -70,8 +62,18 @@ class LlamaLog:
         self.errors: deque[str] = deque(maxlen=20)
         self._line = ""
         self._level = 0
+        self._expecting = False
         self._callback: Any = llama.llama_log_callback(self._take)
         llama.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    @contextmanager
+    def expecting_failures(self) -> Generator[None]:
+        """Errors in here are news for who looks for them, not for a user."""
+        self._expecting = True
+        try:
+            yield
+        finally:
+            self._expecting = False
 
     def _take(self, level: int, text: bytes | None, _user_data: object) -> None:
         if level != _LOG_CONTINUED:
@@ -80,43 +82,8 @@ class LlamaLog:
         if not self._line.endswith("\n"):
             return
         line, self._line = self._line.rstrip(), ""
-        if self._level == _LOG_ERROR:
+        if self._level == _LOG_ERROR and not self._expecting:
             self.errors.append(line)
             log.error("%s", line)
         elif self._level != _LOG_DEBUG:  # a line for every tensor and every slice
             log.debug("%s", line)
-
-
-def load_backends(variant: str = "") -> tuple[str, ...]:
-    """Load the processor variant that suits this machine best, or the named one, and every other backend there is.
-
-    Returns the names of what was loaded, the processor's first. Raises UserError when no processor variant loads.
-    """
-    llama.llama_backend_init()
-    folder = Path(llama._base_path)  # pyright: ignore[reportPrivateUsage]
-    loaded: list[str] = []
-    for _, name, path in _processor_variants(folder, variant):
-        if ggml.ggml_backend_load(os.fsencode(path)):
-            loaded.append(f"cpu-{name}")
-            break
-    if not loaded and ggml.ggml_backend_reg_count():
-        loaded.append("cpu")  # a build without plug-ins has its backends inside
-    if not loaded:
-        raise UserError(ErrorCode.ENGINE_START_FAILED, reason="no part for this processor")
-    for path in sorted(folder.glob("*ggml-*")):
-        name = path.name.removeprefix("lib").removeprefix("ggml-").partition(".")[0]
-        if name != "base" and not name.startswith("cpu") and ggml.ggml_backend_load(os.fsencode(path)):
-            loaded.append(name)
-    return tuple(loaded)
-
-
-def _processor_variants(folder: Path, wanted: str) -> list[tuple[int, str, Path]]:
-    """(score, name, file), best first; the wanted one alone when it is there and this processor can run it."""
-    found: list[tuple[int, str, Path]] = []
-    for path in folder.glob("*ggml-cpu*"):
-        name = path.name.removeprefix("lib").removeprefix("ggml-cpu").partition(".")[0].removeprefix("-")
-        score = getattr(ctypes.CDLL(str(path)), "ggml_backend_score", None)
-        points = int(score()) if score is not None else 1
-        if points and name not in REFUSED_VARIANTS:
-            found.append((points, name, path))
-    return [entry for entry in found if entry[1] == wanted] or sorted(found, reverse=True)
