@@ -35,7 +35,7 @@ class Answer:
         self._send = send
         self._cancelled = cancelled
         self._begin = begin
-        self._parser = loaded.format.parser()
+        self._parser = loaded.format.parser(request.dialogue.messages[-1] if request.continuing else None)
         self._deltas = DeltaSender(request.request_id, send)
         self._sampled = 0
         self._first = 0.0

@@ -10,7 +10,7 @@ from app.engine.llama.model import LlamaModel
 from app.harmony.encoding import PromptEncoder
 from app.harmony.events import HarmonyEvent
 from app.harmony.parsing import HarmonyParser
-from app.harmony.rendering import OPENING, head, render, turns
+from app.harmony.rendering import OPENING, head, render, turns, unfinished_turns
 from app.harmony.segments import Control, Segment
 from app.harmony.vocabulary import stop_ids
 
@@ -64,8 +64,11 @@ class ChatFormat(Protocol):
         """The tokens that end a generation."""
         ...
 
-    def prompt(self, dialogue: Dialogue, given_up: Callable[[], bool]) -> Prompt | None:
-        """The prompt to answer; None when ``given_up`` said so in between. UserError when it cannot be written."""
+    def prompt(self, dialogue: Dialogue, given_up: Callable[[], bool], *, continuing: bool = False) -> Prompt | None:
+        """The prompt to answer; None when ``given_up`` said so in between. UserError when it cannot be written.
+
+        ``continuing``: the last message is an answer that was cut short; the prompt ends in its last word.
+        """
         ...
 
     def next_opening(self, dialogue: Dialogue) -> Prompt:
@@ -80,8 +83,8 @@ class ChatFormat(Protocol):
         """The prompt for people: each part's text, and whether it is a control token."""
         ...
 
-    def parser(self) -> AnswerParser:
-        """A parser for one answer."""
+    def parser(self, begun: Message | None = None) -> AnswerParser:
+        """A parser for one answer, or for the rest of ``begun``, one that was cut short."""
         ...
 
 
@@ -93,8 +96,10 @@ class HarmonyFormat:
         self._encoder = PromptEncoder(model)
         self.stops = stop_ids(model) | {t for t in model.special_tokens if model.ends_generation(t)}
 
-    def prompt(self, dialogue: Dialogue, given_up: Callable[[], bool]) -> Prompt | None:
+    def prompt(self, dialogue: Dialogue, given_up: Callable[[], bool], *, continuing: bool = False) -> Prompt | None:
         """See `ChatFormat.prompt`."""
+        if continuing:
+            return self._encoded((head(dialogue), *unfinished_turns(dialogue)), given_up)
         return self._encoded((head(dialogue), *turns(dialogue), OPENING), given_up)
 
     def next_opening(self, dialogue: Dialogue) -> Prompt:
@@ -116,9 +121,9 @@ class HarmonyFormat:
             (part.token.value, True) if isinstance(part, Control) else (part.text, False) for part in render(dialogue)
         )
 
-    def parser(self) -> HarmonyParser:
+    def parser(self, begun: Message | None = None) -> HarmonyParser:
         """See `ChatFormat.parser`."""
-        return HarmonyParser(self._model)
+        return HarmonyParser(self._model, begun)
 
     def _encoded(self, messages: Sequence[Sequence[Segment]], given_up: Callable[[], bool]) -> Prompt | None:
         tokens: list[int] = []

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 
+from app.domain.conversation import Role
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Timings, Usage
 from app.engine.answer import Answer
@@ -136,13 +137,15 @@ class EngineSession:
         loaded = self._model()
         if not request.dialogue.messages:
             raise UserError(ErrorCode.EMPTY_PROMPT)
+        if request.continuing and request.dialogue.messages[-1].role is not Role.ASSISTANT:
+            raise UserError(ErrorCode.INVALID_REQUEST, reason="there is no answer to go on with")
         check_sampling(request.sampling)
         room = loaded.context.size
         # Reading a text of 64 MB into tokens takes a minute.
         least = sum(len(message.content) for message in request.dialogue.messages) // LONGEST_TOKEN
         if least >= room:
             raise UserError(ErrorCode.PROMPT_TOO_LONG, tokens=f"more than {least}", room=room)
-        prompt = loaded.format.prompt(request.dialogue, cancelled.is_set)
+        prompt = loaded.format.prompt(request.dialogue, cancelled.is_set, continuing=request.continuing)
         if prompt is None:
             self._send(Finished(request.request_id, FinishReason.CANCELLED, Usage(), Timings()))
             return
