@@ -291,12 +291,7 @@ def ensure_wheel(wanted: Recipe, *, uv: Path, python: Path) -> Path:
     say(f"Building {PACKAGE} {wanted.version} ({wanted.backend}): about ten minutes on two cores, once")
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as temporary:
         work = Path(temporary)
-        tools = work / "tools"
-        requirements = ROOT / "requirements" / "llama-build.txt"
-        run([uv, "venv", "--quiet", "--no-project", "--python", python, tools])
-        tools_python = tools / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        install = [uv, "pip", "install", "--quiet", "--python", tools_python]
-        run([*install, "--require-hashes", "-r", requirements])
+        tools, tools_python = make_tools(work, uv=uv, python=python)
         line = work / "requirement.txt"
         line.write_text(requirement_line(wanted), encoding="utf-8")
         command = [str(tools_python), "-m", "pip", "wheel", "--verbose", "--no-deps", "--no-build-isolation"]
@@ -314,12 +309,22 @@ def ensure_wheel(wanted: Recipe, *, uv: Path, python: Path) -> Path:
     return folder / wanted.key / built.name
 
 
+def make_tools(work: Path, *, uv: Path, python: Path) -> tuple[Path, Path]:
+    """A throw-away environment with pip, CMake and Ninja at their pinned versions, and its interpreter."""
+    tools = work / "tools"
+    run([uv, "venv", "--quiet", "--no-project", "--python", python, tools])
+    tools_python = tools / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    requirements = ROOT / "requirements" / "llama-build.txt"
+    run([uv, "pip", "install", "--quiet", "--python", tools_python, "--require-hashes", "-r", requirements])
+    return tools, tools_python
+
+
 def keep(built: Path, place: Path) -> None:
     """Move a finished build to its place in one step; one that another run has put there meanwhile stays."""
     try:
         built.rename(place)
     except OSError:
-        if not any(place.glob("*.whl")):
+        if not any(place.glob("*")):
             raise
 
 

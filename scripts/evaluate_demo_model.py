@@ -19,9 +19,10 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.demo_model.conversations import Corpus
-from scripts.demo_model.evaluation import Evaluation, Figure
+from scripts.demo_model.evaluation import Evaluation
 from scripts.demo_model.runtime import Runtime
 from scripts.demo_model.topics import load_topics, load_unknown
+from scripts.figure import Figure, table
 
 MODEL = Path(__file__).resolve().parent.parent / "resources" / "models" / "alcove-demo.gguf"
 LARGEST_FILE = 6_000_000
@@ -59,17 +60,6 @@ def logits_apart(model: Path, corpus: Corpus) -> float:
     return largest
 
 
-def table(figures: list[Figure]) -> str:
-    width = max(len(figure.name) for figure in figures)
-    lines = [f"{'figure':<{width}}  {'value':>10}  bar"]
-    for figure in figures:
-        value = f"{figure.value:,.0f}" if figure.value >= 1000 else f"{figure.value:.4g}"
-        side = "at least" if figure.at_least else "at most"
-        bar = "-" if figure.bar is None else f"{side} {figure.bar:,g}{'' if figure.passed else '  MISSED'}"
-        lines.append(f"{figure.name:<{width}}  {value:>10}  {bar}")
-    return "\n".join(lines)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the demo guide built into Alcove.")
     parser.add_argument("--model", type=Path, default=MODEL)
@@ -92,9 +82,8 @@ def main() -> int:
             print(f"{name}: {prompt!r} -> {said!r}")
     print(table(figures))
     if arguments.json:
-        rows = [{"figure": row.name, "value": row.value, "bar": row.bar, "passed": row.passed} for row in figures]
-        print(json.dumps({"figures": rows, "passed": all(row.passed for row in figures)}))
-    return 0 if all(figure.passed for figure in figures) else 1
+        print(json.dumps({"met": all(figure.met for figure in figures), "figures": [row.plain() for row in figures]}))
+    return 0 if all(figure.met for figure in figures) else 1
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Writes a GGUF file of gpt-oss's architecture with random weights, for measuring speed and memory.
 
-    .venv/bin/python scripts/make_bench_model.py FILE [--shape small|20b] [--seed N]
+    .venv/bin/python scripts/make_bench_model.py FILE [--shape small|medium|20b] [--seed N]
 
-`small` is about 330 MB and decodes some hundred tokens a second on two cores; `20b` has the tensors of gpt-oss-20b and
-its 12.1 GB. Both have its vocabulary of 201,088 tokens with harmony's control tokens under their own ids, experts in
-MXFP4 and the other matrices in Q8_0. The weights are noise: the model says nothing, at the real model's cost. Runs in
-the set-up environment (numpy and gguf).
+`small` is about 340 MB and decodes some hundred tokens a second on two cores; `medium` is 1.5 GB; `20b` has the tensors
+of gpt-oss-20b and its 12.1 GB. All have its vocabulary of 201,088 tokens with harmony's control tokens under their own
+ids, experts in MXFP4 and the other matrices in Q8_0. The weights are noise: the model says nothing, at the real model's
+cost. Only the rows of the output matrix differ in size, so that what it says is plain letters, sampled from a peaked
+distribution as a trained model's is, and never ends by itself: an answer has the length that is asked for, and its text
+is read back as about as many tokens. Runs in the set-up environment (numpy and gguf).
 """
 
 from __future__ import annotations
@@ -19,6 +21,14 @@ from pathlib import Path
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Kind
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.build_llama import cache_folder
+from scripts.steps import say
+
+REVISION = 2
+"""Goes up when the same shape gives another file."""
 
 VOCABULARY = 201_088
 FIRST_RESERVED = 199_998
@@ -43,7 +53,13 @@ ORIGINAL_CONTEXT = 4096
 YARN_FACTOR = 32.0
 ROPE_BASE = 150_000.0
 RMS_EPSILON = 1e-5
+OUTPUT = "output.weight"
 BLOCK = 32  # values that share a scale, in MXFP4 as in Q8_0
+
+# Deviation of the logits: of what the model says, and of all other tokens. With the first, about one in 10^5 sampled
+# tokens is none of the letters.
+SPOKEN_LOGITS = 10.0
+OTHER_LOGITS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +77,7 @@ class Shape:
 
 SHAPES = {
     "small": Shape(layers=8, width=512, heads=16, kv_heads=4, experts=32, experts_used=4, expert_width=512),
+    "medium": Shape(layers=18, width=1024, heads=32, kv_heads=4, experts=32, experts_used=4, expert_width=1024),
     "20b": Shape(layers=24, width=2880, heads=64, kv_heads=8, experts=32, experts_used=4, expert_width=2880),
 }
 
@@ -108,7 +125,7 @@ def tensors(shape: Shape) -> Iterator[Tensor]:
             yield Tensor(f"{block}.ffn_{name}_exps.weight", (shape.experts, rows, columns), Kind.MXFP4)
             yield Tensor(f"{block}.ffn_{name}_exps.bias", (shape.experts, rows), Kind.F32, 0.0)
     yield Tensor("output_norm.weight", (shape.width,), Kind.F32, 1.0)
-    yield Tensor("output.weight", (VOCABULARY, shape.width), Kind.Q8_0)
+    yield Tensor(OUTPUT, (VOCABULARY, shape.width), Kind.Q8_0)
 
 
 def content(tensor: Tensor, random: np.random.Generator) -> np.ndarray:
@@ -123,11 +140,24 @@ def content(tensor: Tensor, random: np.random.Generator) -> np.ndarray:
     )
     if tensor.kind is Kind.Q8_0:
         # Two bytes of scale, then 32 signed bytes, uniform: their deviation is 256 / sqrt(12).
-        blocks[..., :2] = np.frombuffer(np.float16(deviation * 12**0.5 / 256).tobytes(), np.uint8)
+        scale = deviation * 12**0.5 / 256
+        blocks[..., :2] = scale_bytes(scale * OTHER_LOGITS if tensor.name == OUTPUT else scale)
+        if tensor.name == OUTPUT:
+            blocks[spoken_tokens(), :, :2] = scale_bytes(scale * SPOKEN_LOGITS)
     else:
         # One byte of scale (a power of two, 127 is one), then 32 values of four bits with a deviation of about 3.
         blocks[..., 0] = 127 + round(float(np.log2(deviation / 3)))
     return blocks.reshape(tensor.byte_shape)
+
+
+def scale_bytes(scale: float) -> np.ndarray:
+    """A block's scale as Q8_0 stores it."""
+    return np.frombuffer(np.float16(scale).tobytes(), np.uint8)
+
+
+def spoken_tokens() -> list[int]:
+    """What the model says: the printable characters of ASCII and the pairs of letters."""
+    return [*range(32, 127), *range(256, 256 + len(PAIRS))]
 
 
 def bytes_of_block(kind: Kind) -> int:
@@ -153,8 +183,9 @@ def vocabulary() -> tuple[list[str], list[gguf.TokenType]]:
 
 
 def write_model(path: Path, shape: Shape, seed: int) -> None:
-    """Write the file, tensor by tensor, so that the large shape needs little memory."""
-    writer = gguf.GGUFWriter(path, "gpt-oss")
+    """Write the file, tensor by tensor, so that the large shape needs little memory, and name it when it is whole."""
+    part = path.with_name(f"{path.name}.part")
+    writer = gguf.GGUFWriter(part, "gpt-oss")
     writer.add_name("Random weights in gpt-oss's shape")
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(shape.width)
@@ -196,12 +227,25 @@ def write_model(path: Path, shape: Shape, seed: int) -> None:
     for tensor in tensors(shape):
         writer.write_tensor_data(content(tensor, random))
     writer.close()
+    part.replace(path)
+
+
+def cached_model(shape: str) -> Path:
+    """The file of a shape in the build cache, written when it is not there yet."""
+    path = cache_folder() / "models" / f"bench-{shape}-{REVISION}.gguf"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        say(f"Writing {path}")
+        write_model(path, SHAPES[shape], seed=0)
+    return path
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write a GGUF file of gpt-oss's architecture with random weights.")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--shape", choices=SHAPES, default="small", help="330 MB or 12.1 GB (default: %(default)s)")
+    parser.add_argument(
+        "--shape", choices=SHAPES, default="small", help="340 MB, 1.5 GB or 12.1 GB (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     write_model(arguments.file, SHAPES[arguments.shape], arguments.seed)

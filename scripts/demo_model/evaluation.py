@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from scripts.figure import Figure
 
 from . import prompts
 from .conversations import Corpus
@@ -13,22 +15,6 @@ from .runtime import Runtime
 
 LIMIT = 400
 WELL_FORMED_ANSWERS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One row of the result. Without a bar a figure is only reported; `at_least` says which side of the bar is good."""
-
-    name: str
-    value: float
-    bar: float | None = None
-    at_least: bool = True
-
-    @property
-    def passed(self) -> bool:
-        if self.bar is None:
-            return True
-        return self.value >= self.bar if self.at_least else self.value <= self.bar
 
 
 class Evaluation:

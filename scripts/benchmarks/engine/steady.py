@@ -1,0 +1,82 @@
+"""Decoding with two threads on two cores while another program keeps one core busy, against undisturbed.
+
+The other program is a process in a session of its own, as a person's other programs are: Linux shares the processor
+between sessions first. Both are kept to the same two cores where the machine has more.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from app.domain.generation import Sampling
+from scripts.benchmarks.engine.child import Child
+from scripts.benchmarks.engine.setting import Setting
+from scripts.benchmarks.engine.speed import begun, decoding
+from scripts.figure import Figure, middle
+
+CORES = 2
+CONTEXT = 2048
+BAR = 0.45
+SAMPLING = Sampling(temperature=1, seed=7)
+
+
+def measure(setting: Setting) -> list[Figure]:
+    """Alternate undisturbed and disturbed answers."""
+    quiet: list[float] = []
+    busy: list[float] = []
+    with two_cores():
+        child = Child(setting.folder / "child.log")
+        try:
+            child.load(setting.model, replace(setting.plan(CONTEXT), threads=CORES))
+            dialogue = begun(child, 512, "steady")
+            decoding(child, dialogue, SAMPLING, 8)
+            for _ in range(setting.rounds):
+                quiet.append(decoding(child, dialogue, SAMPLING, setting.tokens).decoded_per_s)
+                with neighbour():
+                    busy.append(decoding(child, dialogue, SAMPLING, setting.tokens).decoded_per_s)
+        finally:
+            child.close()
+    ratios = [a / b for a, b in zip(busy, quiet, strict=True)]
+    return [
+        middle("decode, two threads on two cores, undisturbed", quiet, unit="tokens/s"),
+        middle("decode, beside a busy process", busy, unit="tokens/s"),
+        middle("decode, busy : undisturbed", ratios, BAR),
+    ]
+
+
+@contextmanager
+def two_cores() -> Iterator[None]:
+    """Keep this process, and those that it starts, to two cores (Linux)."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(before)[:CORES]))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def neighbour() -> Iterator[None]:
+    """A process that computes without end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True)\nwhile True: pass"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
