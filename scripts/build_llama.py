@@ -319,12 +319,15 @@ def make_tools(work: Path, *, uv: Path, python: Path) -> tuple[Path, Path]:
     return tools, tools_python
 
 
-def keep(built: Path, place: Path) -> None:
-    """Move a finished build to its place in one step; one that another run has put there meanwhile stays."""
+def keep(built: Path, place: Path, product: str = "*.whl") -> None:
+    """Move a finished build to its place in one step; one that another run has put there meanwhile stays.
+
+    ``product`` is the pattern of a file that shows that one is there.
+    """
     try:
         built.rename(place)
     except OSError:
-        if not any(place.glob("*")):
+        if not any(place.glob(product)):
             raise
 
 

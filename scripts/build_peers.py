@@ -106,7 +106,7 @@ def ensure_peers(wheel: Recipe, *, uv: Path, python: Path, jobs: int = 0) -> Pat
         for file in (build / "bin").iterdir():
             if is_own(file.name):
                 shutil.move(file, out / file.name)
-        build_llama.keep(out, place)
+        build_llama.keep(out, place, f"{PROGRAMS[-1]}*")
     return place
 
 
