@@ -34,6 +34,11 @@ class ErrorCode(StrEnum):
     # engine
     MODEL_LOAD_FAILED = "model-load-failed"
     OUT_OF_MEMORY = "out-of-memory"
+    LOADED_ON_PROCESSOR = "loaded-on-processor"
+    LOADED_SAFER = "loaded-safer"
+    ALWAYS_CRASHED = "always-crashed"
+    MODEL_TOO_LARGE = "model-too-large"
+    MEMORY_TIGHT = "memory-tight"
     NO_MODEL_LOADED = "no-model-loaded"
     STILL_ANSWERING = "still-answering"
     DECODE_FAILED = "decode-failed"
@@ -108,6 +113,20 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ErrorCode.OUT_OF_MEMORY: Sentences(
         "There is not enough memory to load {name}.", "Close other programs, or lower the context length."
     ),
+    ErrorCode.LOADED_ON_PROCESSOR: Sentences(
+        "Loading {name} on the graphics card failed ({reason}), so the model now runs on the processor.",
+        "Answers take longer. The card is tried again when it, its driver or Alcove changes.",
+    ),
+    ErrorCode.LOADED_SAFER: Sentences(
+        "{name} could not be loaded as planned ({reason}), so it was loaded in a more careful way.",
+        "Answers may take longer, and less of a chat may be in view.",
+    ),
+    ErrorCode.ALWAYS_CRASHED: Sentences(
+        "{name} was not loaded, because every way to load it has failed on this computer.",
+        "Choose a smaller model, change the hardware settings, or press Reload to try again.",
+    ),
+    ErrorCode.MODEL_TOO_LARGE: Sentences("{explanation}", "Choose a smaller model."),
+    ErrorCode.MEMORY_TIGHT: Sentences("{advice}", "Until then the whole computer may become slow."),
     ErrorCode.NO_MODEL_LOADED: Sentences("No model is loaded.", "Choose a model first."),
     ErrorCode.STILL_ANSWERING: Sentences(
         "The last message in this chat is still being answered.", "Wait for the end of the answer, or stop it first."
