@@ -224,9 +224,11 @@ def write_model(path: Path, shape: Shape, seed: int) -> None:
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     random = np.random.default_rng(seed)
-    for tensor in tensors(shape):
-        writer.write_tensor_data(content(tensor, random))
-    writer.close()
+    try:
+        for tensor in tensors(shape):
+            writer.write_tensor_data(content(tensor, random))
+    finally:
+        writer.close()
     part.replace(path)
 
 

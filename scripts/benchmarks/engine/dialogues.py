@@ -27,7 +27,7 @@ def words(seed: str, characters: int) -> str:
     random = Random(seed)
     parts: list[str] = []
     length = 0
-    while length < characters:
+    while length <= characters:
         word = "".join(random.choices(LETTERS, k=random.randint(1, 9)))
         parts.append(word)
         length += len(word) + 1
