@@ -24,6 +24,7 @@ class DeltaSender:
         self._send = send
         self._kind: type[ReasoningText | CommentaryText | AnswerText] | None = None
         self._parts: list[str] = []
+        self._tokens = 0
         self._next = 0.0
 
     def take(self, events: Iterable[HarmonyEvent]) -> None:
@@ -38,6 +39,7 @@ class DeltaSender:
                 self.flush()
                 self._kind = kind
             self._parts.append(event.text)
+        self._tokens += 1
         if self._parts:
             now = time.perf_counter()
             if now >= self._next:
@@ -47,5 +49,6 @@ class DeltaSender:
     def flush(self) -> None:
         """Send what waits."""
         if self._kind is not None and self._parts:
-            self._send(self._kind(self._request_id, "".join(self._parts)))
+            self._send(self._kind(self._request_id, "".join(self._parts), self._tokens))
             self._parts.clear()
+            self._tokens = 0

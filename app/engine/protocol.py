@@ -177,26 +177,29 @@ class PrefillProgress:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningText:
-    """New text of the reasoning."""
+    """New text of the reasoning, and how many tokens were generated since the text before it."""
 
     request_id: int
     text: str
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class CommentaryText:
-    """New text of the commentary."""
+    """New text of the commentary, and how many tokens were generated since the text before it."""
 
     request_id: int
     text: str
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """New text of the answer."""
+    """New text of the answer, and how many tokens were generated since the text before it."""
 
     request_id: int
     text: str
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)

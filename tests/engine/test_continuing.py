@@ -7,7 +7,7 @@ import pytest
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.errors import ErrorCode
 from app.domain.generation import FinishReason, Sampling
-from app.engine.protocol import Failed, Finished, Generate
+from app.engine.protocol import AnswerText, Failed, Finished, Generate, ReasoningText
 from tests.support.engine import QUESTION, Answer, Engine, dialogue
 
 WHOLE = Sampling(temperature=0)
@@ -48,3 +48,10 @@ def test_one_that_has_not_begun_is_answered_whole(demo: Engine) -> None:
 def test_a_question_cannot_be_gone_on_with(demo: Engine) -> None:
     demo.client.send(Generate(demo.new_id(), dialogue(QUESTION), WHOLE, continuing=True))
     assert demo.expect(Failed).code == ErrorCode.INVALID_REQUEST
+
+
+def test_the_tokens_of_an_answer_are_told_while_it_grows(demo: Engine) -> None:
+    answer = demo.ask(dialogue(QUESTION), WHOLE)
+    told = sum(report.tokens for report in answer.reports if isinstance(report, AnswerText | ReasoningText))
+    # The last ones end the answer and bring no text.
+    assert 0 <= answer.finished.usage.completion_tokens - told <= 2

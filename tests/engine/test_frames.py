@@ -53,7 +53,7 @@ def test_the_wire_is_plain_json() -> None:
     assert json.loads(request_codec().encode(Cancel(7))) == {"type": "cancel", "body": {"request_id": 7}}
     assert json.loads(event_codec().encode(AnswerText(3, "é"))) == {
         "type": "answer_text",
-        "body": {"request_id": 3, "text": "é"},
+        "body": {"request_id": 3, "text": "é", "tokens": 1},
     }
 
 

@@ -82,7 +82,7 @@ def test_text_of_a_fast_model_is_joined(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(deltas, "JOIN_S", 3600.0)
     assert sent((AnswerDelta("a"),), (AnswerDelta("b"),), (), (AnswerDelta("c"),)) == [
         AnswerText(5, "a"),
-        AnswerText(5, "bc"),
+        AnswerText(5, "bc", tokens=3),
     ]
 
 
@@ -96,7 +96,7 @@ def test_kinds_and_tool_calls_keep_their_order(monkeypatch: pytest.MonkeyPatch) 
     ) == [
         ReasoningText(5, "r"),
         ReasoningText(5, "s"),
-        CommentaryText(5, "c"),
+        CommentaryText(5, "c", tokens=0),
         ToolCalled(5, "f", "{}"),
         AnswerText(5, "a"),
         ToolCalled(5, "g", "[]"),
