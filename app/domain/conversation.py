@@ -45,7 +45,8 @@ class ToolCall:
 class Message:
     """One turn. In an assistant's turn the order is reasoning, commentary, tool calls, content (final channel).
 
-    ``name`` is the tool that a tool result answers.
+    ``name`` is the tool that a tool result answers. ``pinned``: it stays in the prompt when older messages have to
+    leave it.
     """
 
     role: Role
@@ -54,6 +55,7 @@ class Message:
     commentary: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     name: str = ""
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ come from anywhere, so size, depth and every type are checked, and what is wrong
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import NoReturn, cast
 
@@ -106,6 +107,8 @@ def _message_object(message: Message) -> dict[str, object]:
     if message.tool_calls:
         content["tool_calls"] = [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
     content["content"] = message.content
+    if message.pinned:
+        content["pinned"] = True
     return content
 
 
@@ -237,20 +240,21 @@ def _messages(value: object) -> tuple[Message, ...]:
     items = [_object(item, f"messages[{index}]") for index, item in enumerate(_list(value, "messages"))]
     for index, fields in enumerate(items):
         place = f"messages[{index}]"
+        pinned = _flag(fields, "pinned", place)
         match fields.get("role"):
             case "user":
-                messages.append(Message(Role.USER, _content(fields, place)))
+                messages.append(Message(Role.USER, _content(fields, place), pinned=pinned))
             case "assistant":
                 message = _assistant(fields, place)
                 if message.tool_calls:
                     called = _expected([call.name for call in message.tool_calls], items[index + 1 :])
-                messages.append(message)
+                messages.append(replace(message, pinned=pinned))
             case "tool":
                 name = _text(fields, "name", f"{place}.name") or (called[0] if called else "")
                 if not name:
                     raise _InvalidError(f"{place}.name is missing, and no tool call comes before it")
                 called = called[1:] or called
-                messages.append(Message(Role.TOOL, _content(fields, place), name=name))
+                messages.append(Message(Role.TOOL, _content(fields, place), name=name, pinned=pinned))
             case _:
                 raise _InvalidError(f"{place}.role must be user, assistant or tool")
     return tuple(messages)
@@ -274,8 +278,10 @@ def _assistant(fields: _Object, place: str) -> Message:
         _call(call, f"{place}.tool_calls[{index}]")
         for index, call in enumerate(_optional_list(fields.get("tool_calls"), f"{place}.tool_calls"))
     )
-    texts = {name: _text(fields, name, f"{place}.{name}") for name in ("content", "reasoning", "commentary")}
-    return Message(Role.ASSISTANT, **texts, tool_calls=calls)
+    content, reasoning, commentary = (
+        _text(fields, name, f"{place}.{name}") for name in ("content", "reasoning", "commentary")
+    )
+    return Message(Role.ASSISTANT, content, reasoning, commentary, calls)
 
 
 def _call(value: object, place: str) -> ToolCall:
@@ -315,6 +321,14 @@ def _text(fields: _Object, name: str, place: str, wanted: str = "a text") -> str
     if not isinstance(value, str):
         raise _InvalidError(f"{place} must be {wanted}, not {_kind(value)}")
     return _whole(value, place)
+
+
+def _flag(fields: _Object, name: str, place: str) -> bool:
+    """True or false, false when it is missing or null."""
+    value = fields.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _InvalidError(f"{place}.{name} must be true or false, not {_kind(value)}")
+    return bool(value)
 
 
 def _name(fields: _Object, place: str) -> str:

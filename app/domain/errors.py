@@ -23,9 +23,14 @@ class ErrorCode(StrEnum):
     GGUF_BROKEN = "gguf-broken"
     GGUF_UNSUPPORTED = "gguf-unsupported"
     UNKNOWN_ARCHITECTURE = "unknown-architecture"
-    NOT_HARMONY = "not-harmony"
+    NO_CHAT_TEMPLATE = "no-chat-template"
+    CHAT_TEMPLATE_FAILED = "chat-template-failed"
+    ADAPTER_UNFIT = "adapter-unfit"
     EMPTY_PROMPT = "empty-prompt"
     PROMPT_TOO_LONG = "prompt-too-long"
+    MESSAGE_TOO_LONG = "message-too-long"
+    PINNED_TOO_LONG = "pinned-too-long"
+    INSTRUCTIONS_TOO_LONG = "instructions-too-long"
     INVALID_JSON = "invalid-json"
     INVALID_CONVERSATION = "invalid-conversation"
     INVALID_REQUEST = "invalid-request"
@@ -34,6 +39,10 @@ class ErrorCode(StrEnum):
     # engine
     MODEL_LOAD_FAILED = "model-load-failed"
     OUT_OF_MEMORY = "out-of-memory"
+    TOO_LARGE_FOR_DEVICE = "too-large-for-device"
+    TOO_LARGE_FOR_MEMORY = "too-large-for-memory"
+    DEVICE_MISSING = "device-missing"
+    WISHES_CONFLICT = "wishes-conflict"
     LOADED_ON_PROCESSOR = "loaded-on-processor"
     LOADED_SAFER = "loaded-safer"
     ALWAYS_CRASHED = "always-crashed"
@@ -88,14 +97,35 @@ SENTENCES: dict[ErrorCode, Sentences] = {
         "This version of Alcove cannot run models of the kind “{architecture}”.",
         "Choose a gpt-oss model, or look for a newer Alcove.",
     ),
-    ErrorCode.NOT_HARMONY: Sentences(
-        "{name} does not speak gpt-oss's chat format, so Alcove cannot chat with it yet.",
-        "Choose a gpt-oss model.",
+    ErrorCode.NO_CHAT_TEMPLATE: Sentences(
+        "{name} has no chat template, so Alcove does not know how to talk to it.",
+        "Choose a version of the model that is made for chatting, or a gpt-oss model.",
+    ),
+    ErrorCode.CHAT_TEMPLATE_FAILED: Sentences(
+        "The chat template of {name} cannot be used for this chat ({reason}).",
+        "Try a new chat, another file of this model, or another model.",
+    ),
+    ErrorCode.ADAPTER_UNFIT: Sentences(
+        "The adapter {path} cannot be used with {name} ({reason}).",
+        "Choose a LoRA adapter that was made for this model.",
     ),
     ErrorCode.EMPTY_PROMPT: Sentences("The message is empty.", "Write something first."),
     ErrorCode.PROMPT_TOO_LONG: Sentences(
         "The conversation has {tokens} tokens, but the model's memory holds {room}.",
         "Shorten the message, start a new chat, or raise the context length in the settings.",
+    ),
+    ErrorCode.MESSAGE_TOO_LONG: Sentences(
+        "The last message has {tokens} tokens, but the model's memory has room for {room}.",
+        "Shorten the message, or raise the context length in the settings.",
+    ),
+    ErrorCode.PINNED_TOO_LONG: Sentences(
+        "The last message has {tokens} tokens, but the first message and the pinned ones, which have {kept}, leave "
+        "room for {room} in the model's memory.",
+        "Shorten the message, unpin others, start a new chat, or raise the context length in the settings.",
+    ),
+    ErrorCode.INSTRUCTIONS_TOO_LONG: Sentences(
+        "The instructions and tools have {tokens} tokens, but the model's memory holds {room}.",
+        "Shorten the instructions, or raise the context length in the settings.",
     ),
     ErrorCode.INVALID_JSON: Sentences("{source} is not valid JSON ({reason}).", "Correct it and try again."),
     ErrorCode.INVALID_CONVERSATION: Sentences(
@@ -112,6 +142,22 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ),
     ErrorCode.OUT_OF_MEMORY: Sentences(
         "There is not enough memory to load {name}.", "Close other programs, or lower the context length."
+    ),
+    ErrorCode.TOO_LARGE_FOR_DEVICE: Sentences(
+        "{what} takes {needed} GB on the graphics card, which has room for {room} GB.",
+        "Choose less in the settings, under Hardware, or leave it on automatic.",
+    ),
+    ErrorCode.TOO_LARGE_FOR_MEMORY: Sentences(
+        "{what} takes {needed} GB of memory, and there is room for {room} GB.",
+        "Choose less in the settings, under Hardware, or leave it on automatic.",
+    ),
+    ErrorCode.DEVICE_MISSING: Sentences(
+        "There is no {name} here that a model can run on.",
+        "Choose “Automatic” in the settings, under Hardware, Runs on.",
+    ),
+    ErrorCode.WISHES_CONFLICT: Sentences(
+        "A chat memory of half precision works only with flash attention.",
+        "Turn flash attention on in the settings, or leave both on automatic.",
     ),
     ErrorCode.LOADED_ON_PROCESSOR: Sentences(
         "Loading {name} on the graphics card failed ({reason}), so the model now runs on the processor.",

@@ -36,13 +36,15 @@ class Sampling:
 class Usage:
     """Token counts of one answer; ``reused_tokens`` of the ``prompt_tokens`` were not read again.
 
-    ``left_out`` counts the messages that were not in the prompt, because the model's memory was full.
+    ``left_out`` counts the messages that were not in the prompt, because the model's memory was full. They are the
+    oldest ones but for those that had to stay: ``kept`` are the places of these in the dialogue's messages.
     """
 
     prompt_tokens: int = 0
     reused_tokens: int = 0
     completion_tokens: int = 0
     left_out: int = 0
+    kept: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

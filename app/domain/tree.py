@@ -1,6 +1,6 @@
 """A stored conversation: messages in a tree, of which one path is shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.conversation import Dialogue, Effort, Message, Role, Tool
@@ -91,4 +91,40 @@ class Conversation:
 
 def spoken(messages: Iterable[Message]) -> tuple[Message, ...]:
     """The messages that say something: an answer stopped before its first word has no place in a prompt."""
-    return tuple(m for m in messages if m.role is not Role.ASSISTANT or m.content or m.commentary or m.tool_calls)
+    return tuple(message for message in messages if _speaks(message))
+
+
+def _speaks(message: Message) -> bool:
+    return bool(message.role is not Role.ASSISTANT or message.content or message.commentary or message.tool_calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How far back the model looks in a path: to the node ``begins``.
+
+    ``left_out`` messages before it are out of its sight; ``kept`` are the ids of those that are not.
+    """
+
+    begins: int
+    left_out: int
+    kept: tuple[int, ...] = ()
+
+
+def horizon_at(path: Sequence[MessageNode], left_out: int, kept: Sequence[int]) -> Horizon | None:
+    """The horizon of an answer whose prompt was made from ``path``, or its beginning; None when nothing was left out.
+
+    ``left_out`` and ``kept`` are those of its `Usage`.
+    """
+    asked = [node.id for node in path if _speaks(node.message)]
+    cut = left_out + len(kept)
+    if not left_out or cut >= len(asked) or not all(0 <= place < cut for place in kept):
+        return None
+    return Horizon(asked[cut], left_out, tuple(asked[place] for place in kept))
+
+
+def horizon(path: Sequence[MessageNode]) -> Horizon | None:
+    """The horizon of the newest answer in a path whose prompt was read."""
+    for node in reversed(path):
+        if node.receipt is not None and node.receipt.usage.prompt_tokens:
+            return horizon_at(path, node.receipt.usage.left_out, node.receipt.usage.kept)
+    return None

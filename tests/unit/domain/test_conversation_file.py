@@ -113,6 +113,27 @@ READ = {
         conversation(title="T", extra=1, branches=[USER], messages=[{**USER, "id": 4, "parent": None, "mood": "good"}]),
         Dialogue((Message(Role.USER, "Hi"),), TODAY),
     ),
+    "pinned messages": (
+        conversation(
+            messages=[
+                {**USER, "pinned": True},
+                {**CALL, "pinned": True},
+                {"role": "tool", "content": "x", "pinned": True},
+                {**USER, "pinned": False},
+                {**USER, "pinned": None},
+            ]
+        ),
+        Dialogue(
+            (
+                Message(Role.USER, "Hi", pinned=True),
+                Message(Role.ASSISTANT, tool_calls=(ToolCall("f", "{}"),), pinned=True),
+                Message(Role.TOOL, "x", name="f", pinned=True),
+                Message(Role.USER, "Hi"),
+                Message(Role.USER, "Hi"),
+            ),
+            TODAY,
+        ),
+    ),
     "a leap day": (conversation(date="2024-02-29"), Dialogue((), "2024-02-29")),
     "a named result": (
         conversation(messages=[{"role": "tool", "name": "t", "content": ""}]),
@@ -222,6 +243,7 @@ REFUSED = [
     (conversation(messages=[{**USER, "role": {}}]), "messages[0].role must be user, assistant or tool"),
     (conversation(messages=[{"role": "user"}]), "messages[0].content is missing"),
     (conversation(messages=[{"role": "user", "content": ["x"]}]), "messages[0].content must be a text, not a list"),
+    (conversation(messages=[{**USER, "pinned": 1}]), "messages[0].pinned must be true or false, not a number"),
     (conversation(messages=[CALL, {"role": "tool"}]), "messages[1].content is missing"),
     (conversation(messages=[{**CALL, "content": 1}]), "messages[0].content must be a text, not a number"),
     (conversation(messages=[{**CALL, "reasoning": []}]), "messages[0].reasoning must be a text, not a list"),
@@ -322,8 +344,8 @@ tools = st.builds(
     st.just("") | st.dictionaries(texts, json_values, max_size=3).map(lambda p: json.dumps(p, ensure_ascii=False)),
 )
 messages = st.one_of(
-    st.builds(Message, st.just(Role.USER), texts),
-    st.builds(Message, st.just(Role.TOOL), texts, name=names),
+    st.builds(Message, st.just(Role.USER), texts, pinned=st.booleans()),
+    st.builds(Message, st.just(Role.TOOL), texts, name=names, pinned=st.booleans()),
     st.builds(
         Message,
         st.just(Role.ASSISTANT),
@@ -331,6 +353,7 @@ messages = st.one_of(
         texts,
         texts,
         st.lists(st.builds(ToolCall, names, texts), max_size=3).map(tuple),
+        pinned=st.booleans(),
     ),
 )
 dialogues = st.builds(

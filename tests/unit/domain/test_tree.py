@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.conversation import Dialogue, Effort, Message, Role, Tool, ToolCall
-from app.domain.tree import Conversation, ConversationInfo, MessageNode, spoken
+from app.domain.generation import FinishReason, Receipt, Sampling, Timings, Usage
+from app.domain.tree import Conversation, ConversationInfo, Horizon, MessageNode, horizon, horizon_at, spoken
 
 INFO = ConversationInfo(7, "T", 1.0, 2.0, "2026-01-02", Effort.LOW, "Be kind.", (Tool("f"),), "Demo")
 
@@ -116,3 +117,51 @@ def test_every_node_lies_on_its_own_path_and_leads_to_a_leaf(choices: list[int])
         assert leaf not in parents
         assert n in tree.path(leaf)
         assert n in tree.siblings(n.id)
+
+
+def answered(node_id: int, usage: Usage | None = None, content: str = "x") -> MessageNode:
+    receipt = Receipt("m", "low", Sampling(), FinishReason.STOP, usage, Timings()) if usage is not None else None
+    return MessageNode(node_id, node_id - 1, 0.0, Message(Role.ASSISTANT, content), receipt=receipt)
+
+
+# 3 was stopped before its first word, so that no prompt has it.
+LONG = (
+    node(1, None),
+    answered(2),
+    answered(3, content=""),
+    node(4, 3),
+    answered(5),
+    node(6, 5),
+    answered(7),
+    node(8, 7),
+)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "kept", "expected"),
+    [
+        (0, (), None),
+        (0, (0,), None),
+        (1, (0,), Horizon(4, 1, (1,))),
+        (2, (0, 1), Horizon(6, 2, (1, 2))),
+        (3, (1,), Horizon(6, 3, (2,))),
+        (3, (0, 2), Horizon(7, 3, (1, 4))),
+        (5, (0,), Horizon(8, 5, (1,))),
+        (7, (0,), None),  # what no prompt of this path can have said
+        (3, (9,), None),
+        (3, (-1,), None),
+    ],
+)
+def test_a_path_is_seen_from_its_horizon_on(left_out: int, kept: tuple[int, ...], expected: Horizon | None) -> None:
+    assert horizon_at(LONG, left_out, kept) == expected
+
+
+def test_the_newest_answer_that_was_read_for_tells_the_horizon() -> None:
+    older, newer = Usage(100, left_out=1, kept=(0,)), Usage(100, left_out=3, kept=(0,))
+    assert horizon(LONG) is None
+    assert horizon((*LONG, answered(9, older))) == Horizon(4, 1, (1,))
+    assert horizon((*LONG, answered(9, older), node(10, 9), answered(11, newer))) == Horizon(6, 3, (1,))
+    # One that broke off before its prompt was made says nothing.
+    assert horizon((*LONG, answered(9, older), node(10, 9), answered(11, Usage()))) == Horizon(4, 1, (1,))
+    # A larger memory sees everything again.
+    assert horizon((*LONG, answered(9, older), node(10, 9), answered(11, Usage(300)))) is None
