@@ -87,6 +87,10 @@ class ChatFormat(Protocol):
         """A parser for one answer, or for the rest of ``begun``, one that was cut short."""
         ...
 
+    def close(self) -> None:
+        """End whatever it runs."""
+        ...
+
 
 class HarmonyFormat:
     """gpt-oss's own format."""
@@ -124,6 +128,9 @@ class HarmonyFormat:
     def parser(self, begun: Message | None = None) -> HarmonyParser:
         """See `ChatFormat.parser`."""
         return HarmonyParser(self._model, begun)
+
+    def close(self) -> None:
+        """See `ChatFormat.close`. Nothing runs."""
 
     def _encoded(self, messages: Sequence[Sequence[Segment]], given_up: Callable[[], bool]) -> Prompt | None:
         tokens: list[int] = []

@@ -23,6 +23,12 @@ def load_error(path: Path, errors: Sequence[str]) -> UserError:
     return UserError(ErrorCode.MODEL_LOAD_FAILED, name=path.name, reason=_cause(errors, "error loading model"))
 
 
+def adapter_cause(errors: Sequence[str]) -> str:
+    """Why llama.cpp did not take a LoRA adapter, from the error lines of the attempt."""
+    line = _cause(errors, "failed to apply lora adapter")
+    return line.removeprefix("failed to apply lora adapter: ").replace(" (hint: maybe wrong base model?)", "")
+
+
 # The function's name, and what was being done.
 _PREFIX = re.compile(r"(?:\w+: )?(?:error loading model(?: \w+)?: )*")
 

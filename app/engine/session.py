@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
@@ -10,6 +11,7 @@ from app.domain.conversation import Role
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Timings, Usage
 from app.engine.answer import Answer
+from app.engine.format_choice import format_for
 from app.engine.frames import FrameError
 from app.engine.hardware import threads_for
 from app.engine.llama.library import LlamaLog
@@ -31,7 +33,6 @@ from app.engine.protocol import (
 from app.engine.sampling import check_sampling
 from app.engine.throttle import PROGRESS_S, Throttle
 from app.gguf.header import read_header_file
-from app.harmony.vocabulary import speaks_harmony
 
 Send = Callable[[Event], None]
 
@@ -70,19 +71,19 @@ class EngineSession:
         except LoadCancelledError:
             self._send(Unloaded(request.request_id))
             return
-        try:
-            if not speaks_harmony(model):
-                raise UserError(ErrorCode.NOT_HARMONY, name=model.name)
+        with ExitStack() as undo:
+            undo.callback(model.close)
+            model.adapt(request.adapters, self._messages)
+            chat_format = format_for(model)
+            undo.callback(chat_format.close)
             plan = replace(
                 request.plan,
                 context=min(request.plan.context or DEFAULT_CONTEXT, model.trained_context),
                 threads=request.plan.threads or threads_for(model.weight_bytes),
             )
             context = model.context(plan)
-        except UserError:
-            model.close()
-            raise
-        self._loaded = LoadedModel(model, context)
+            undo.pop_all()
+        self._loaded = LoadedModel(model, context, chat_format)
         self._send(
             Loaded(
                 request.request_id,

@@ -8,7 +8,7 @@ tokenizer gives the same plain text. Text without a complete name is never cut.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, groupby, takewhile
 
 from app.harmony.segments import Control, Segment
@@ -28,11 +28,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class PromptEncoder:
     """Encodes prompts for one vocabulary."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, uncut: Collection[str] = ()) -> None:
+        """``uncut`` are names of user-defined tokens that text may hold."""
         self._vocabulary = vocabulary
         self._ids = control_ids(vocabulary)
         # One character cannot be cut, and cannot be a control token's whole name.
-        names = sorted({name for name in vocabulary.special_tokens.values() if len(name) > 1})
+        names = sorted({name for name in vocabulary.special_tokens.values() if len(name) > 1 and name not in uncut})
         self._names = re.compile(_shortest_of(names) if names else r"(?!)")
         self._cuts = {name: self._cut(name) for name in names}
 
@@ -46,8 +47,12 @@ class PromptEncoder:
             if isinstance(segment, Control):
                 yield [self._ids[segment.token]]
             else:
-                for part in self.parts(segment.text):
-                    yield from map(self._vocabulary.tokenize, _stretches(part))
+                yield from map(self._vocabulary.tokenize, self.pieces(segment.text))
+
+    def pieces(self, text: str) -> Iterator[str]:
+        """Plain text as it is to be tokenized, piece by piece: no piece holds a special token's name or takes long."""
+        for part in self.parts(text):
+            yield from _stretches(part)
 
     def parts(self, text: str) -> Iterator[str]:
         """The text in parts, none of which holds the complete name of a special token."""

@@ -21,6 +21,11 @@ def model() -> bytes:
     return DEMO.read_bytes()
 
 
+def without_a_way_to_chat(model: bytes) -> bytes:
+    """The model without one of harmony's control tokens and without a chat template."""
+    return model.replace(b"<|message|>", b"<|massage|>").replace(b"tokenizer.chat_template", b"tokenizer.chat_templete")
+
+
 DAMAGE: dict[str, tuple[Callable[[bytes], bytes], ErrorCode]] = {
     "empty": (lambda _: b"", ErrorCode.FILE_EMPTY),
     "text": (lambda _: b"Hello, this is a letter.\n" * 100, ErrorCode.NOT_A_GGUF),
@@ -31,7 +36,7 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], ErrorCode]] = {
     "end in the weights": (lambda model: model[: len(model) // 2], ErrorCode.GGUF_TRUNCATED),
     "last byte missing": (lambda model: model[:-1], ErrorCode.GGUF_TRUNCATED),
     "unknown architecture": (lambda model: model.replace(b"gpt-oss", b"gpt-xyz"), ErrorCode.UNKNOWN_ARCHITECTURE),
-    "no harmony": (lambda model: model.replace(b"<|message|>", b"<|massage|>"), ErrorCode.NOT_HARMONY),
+    "no way to chat": (without_a_way_to_chat, ErrorCode.NO_CHAT_TEMPLATE),
     "a tensor missing": (
         lambda model: model.replace(b"output_norm.weight", b"output_nerm.weight"),
         ErrorCode.MODEL_LOAD_FAILED,

@@ -9,6 +9,8 @@ from app.domain.generation import Sampling
 from app.domain.load_plan import CacheType, LoadPlan
 from app.engine.llama.library import llama
 from app.engine.llama.sampler import LlamaSampler
+from app.engine.llama.window import ring_size, spread
+from app.engine.memory_image import Bytes
 
 BATCH = 512
 """Tokens read at once where the plan leaves it open; what llama.cpp's own programs take."""
@@ -53,12 +55,27 @@ class LlamaContext:
         self._batch = llama.llama_batch_get_one(self._tokens, 1)
         self._never: Any = llama.ggml_abort_callback(0)
         self.size = llama.llama_n_ctx(context)
+        self._window = llama.llama_model_n_swa(model)
+        # Whether `trim` alone does not do: the memory forgets, or runs everything it read into one state.
+        self.needs_windows = (
+            self._window > 0 or _state.llama_model_is_recurrent(model) or _state.llama_model_is_hybrid(model)
+        )
 
     def close(self) -> None:
         """Free the memory."""
         if not self._closed:
             self._closed = True
             llama.llama_free(self._context)
+
+    def use_adapters(self, adapters: Sequence[tuple[Any, float]]) -> None:
+        """Let LoRA adapters (handles of the model's, and how strongly each counts) take part from now on."""
+        if not adapters:
+            return
+        handles = (ctypes.c_void_p * len(adapters))(*(handle for handle, _ in adapters))
+        scales = (ctypes.c_float * len(adapters))(*(scale for _, scale in adapters))
+        status = _state.llama_set_adapters_lora(self._context, handles, len(adapters), scales)
+        if status != 0:
+            raise RuntimeError(f"llama_set_adapters_lora returned {status}")
 
     def clear(self) -> None:
         """Forget everything that was read."""
@@ -104,33 +121,43 @@ class LlamaContext:
         return bool(_state.llama_memory_seq_rm(self._memory, 0, length, -1))
 
     def window_state(self) -> bytes:
-        """The sliding window's part of the memory as it is now; small, and quick to take."""
-        return self._state(_WINDOW)
+        """The part of the memory that cannot be trimmed, as it is now: the sliding window, a recurrent state."""
+        return bytes(self._state(_WINDOW))
 
-    def restore_window(self, state: bytes) -> bool:
+    def restore_window(self, state: Bytes) -> bool:
         """Bring back the window of an earlier moment of the same sequence; then `trim` to that moment's length."""
-        return self._restore(state, _WINDOW)
+        ring = ring_size(self.size, self._window, self.batch)
+        return self._restore(spread(state, ring) or state, _WINDOW)
 
-    def state(self) -> bytes:
+    def state(self) -> bytearray:
         """The whole memory of the sequence: KV cache and window."""
         return self._state(0)
 
-    def restore(self, state: Any) -> bool:
-        """Put `state`'s result (any buffer) in place of what is in memory; False when llama.cpp does not take it."""
+    def restore(self, state: Bytes) -> bool:
+        """Put `state`'s result in place of what is in memory; False when llama.cpp does not take it."""
         self.clear()
         return self._restore(state, 0)
 
-    def _state(self, flags: int) -> bytes:
+    def _state(self, flags: int) -> bytearray:
         size = _state.llama_state_seq_get_size_ext(self._context, 0, flags)
-        buffer = (ctypes.c_uint8 * size)()
-        written = _state.llama_state_seq_get_data_ext(self._context, buffer, size, 0, flags)
-        return memoryview(buffer)[:written].tobytes()
+        state = bytearray(size)
+        written = _state.llama_state_seq_get_data_ext(self._context, _pointer(state), size, 0, flags)
+        del state[written:]
+        return state
 
-    def _restore(self, state: Any, flags: int) -> bool:
-        view = memoryview(state)
-        data = (ctypes.c_uint8 * len(view)).from_buffer_copy(view)
-        return _state.llama_state_seq_set_data_ext(self._context, data, len(view), 0, flags) > 0
+    def _restore(self, state: Bytes, flags: int) -> bool:
+        if not len(state):
+            return False
+        return _state.llama_state_seq_set_data_ext(self._context, _pointer(state), len(state), 0, flags) > 0
 
     def sampler(self, sampling: Sampling, seed: int) -> "LlamaSampler":
         """A sampler for one answer; close it."""
         return LlamaSampler(self._context, self._n_vocab, sampling, seed)
+
+
+def _pointer(state: Bytes) -> Any:
+    """Where a buffer's bytes are; one that is neither bytes nor writable is copied."""
+    if isinstance(state, bytes):
+        return ctypes.cast(ctypes.c_char_p(state), ctypes.POINTER(ctypes.c_uint8))
+    kind = ctypes.c_uint8 * len(state)
+    return kind.from_buffer_copy(state) if memoryview(state).readonly else kind.from_buffer(state)

@@ -2,16 +2,18 @@
 
 import ctypes
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.domain.load_plan import LoadPlan
 from app.domain.printable import printable
+from app.engine.adapters import adapter_unfit, check_adapter
 from app.engine.llama.context import LlamaContext
 from app.engine.llama.library import LlamaLog, device_list, expert_overrides, ggml, llama
-from app.engine.load_errors import load_error
+from app.engine.load_errors import adapter_cause, load_error
 from app.engine.long_runs import bounded_runs
+from app.engine.protocol import Adapter
 
 _LOAD_MODES = {
     (False, False): llama.LLAMA_LOAD_MODE_NONE,
@@ -19,6 +21,9 @@ _LOAD_MODES = {
     (False, True): llama.LLAMA_LOAD_MODE_MLOCK,
     (True, True): llama.LLAMA_LOAD_MODE_MMAP_MLOCK,
 }
+
+# The binding declares ctypes' own classes for plain numbers.
+_plain: Any = llama
 
 
 class LoadCancelledError(Exception):
@@ -69,6 +74,7 @@ class LlamaModel:
         self.architecture = self.metadata("general.architecture")
         self.name = self.metadata("general.name") or path.stem
         self._special_tokens = self._find_special_tokens()
+        self._adapters: list[tuple[Any, float]] = []
 
     def close(self) -> None:
         """Free the weights; contexts must be closed before."""
@@ -78,6 +84,17 @@ class LlamaModel:
             trim = getattr(ggml, "malloc_trim", None)  # glibc keeps what was freed, some 20 MB at times
             if trim is not None:
                 trim(0)
+
+    def adapt(self, adapters: Sequence[Adapter], messages: LlamaLog) -> None:
+        """Load LoRA adapters, which all contexts made afterwards use; freed with the model. Raises UserError."""
+        for adapter in adapters:
+            path = Path(adapter.path)
+            check_adapter(path, self.architecture, self.name)
+            messages.errors.clear()
+            handle = llama.llama_adapter_lora_init(self._model, os.fsencode(path))
+            if not handle:
+                raise adapter_unfit(path, self.name, adapter_cause(list(messages.errors)))
+            self._adapters.append((handle, adapter.scale))
 
     def metadata(self, key: str) -> str:
         """A value of the file's metadata as text that is safe to show, "" when it has none."""
@@ -131,8 +148,43 @@ class LlamaModel:
         """Whether the model's own metadata calls it an end of generation."""
         return llama.llama_vocab_is_eog(self._vocab, token)
 
+    def is_control(self, token_id: int) -> bool:
+        """Whether it is a control token; the other special ones are user-defined."""
+        return bool(llama.llama_vocab_get_attr(self._vocab, token_id) & llama.LLAMA_TOKEN_ATTR_CONTROL)
+
+    def swallows_space(self, token_id: int) -> bool:
+        """Whether the space behind this special token counts for nothing (Phi 3)."""
+        return bool(llama.llama_vocab_get_attr(self._vocab, token_id) & llama.LLAMA_TOKEN_ATTR_RSTRIP)
+
+    @property
+    def begin_token(self) -> int | None:
+        """What the vocabulary calls the beginning of a text (BOS)."""
+        return _token_or_none(int(_plain.llama_vocab_bos(self._vocab)))
+
+    @property
+    def end_token(self) -> int | None:
+        """What the vocabulary calls the end of a text (EOS)."""
+        return _token_or_none(int(_plain.llama_vocab_eos(self._vocab)))
+
+    @property
+    def first_token(self) -> int | None:
+        """What every prompt of this model begins with, if its metadata says so."""
+        return self.begin_token if llama.llama_vocab_get_add_bos(self._vocab) else None
+
+    @property
+    def chat_template(self) -> str:
+        """The Jinja source of the model's chat template, "" when it has none. A program by whoever made the file."""
+        source: bytes | None = llama.llama_model_chat_template(self._model, None)
+        return (source or b"").decode("utf-8", "replace")
+
     def context(self, plan: LoadPlan) -> LlamaContext:
         """Make a context; the plan's size and threads are filled in. Raises UserError when the memory does not
         suffice.
         """
-        return LlamaContext(self._model, self.n_tokens, plan, self.name)
+        context = LlamaContext(self._model, self.n_tokens, plan, self.name)
+        context.use_adapters(self._adapters)
+        return context
+
+
+def _token_or_none(token: int) -> int | None:
+    return None if token == llama.LLAMA_TOKEN_NULL else token
