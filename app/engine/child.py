@@ -24,6 +24,7 @@ from app.engine.protocol import (
     Cancel,
     Event,
     Failed,
+    Forget,
     Generate,
     HardwareFound,
     Heartbeat,
@@ -40,7 +41,7 @@ from app.engine.protocol import (
 if TYPE_CHECKING:
     from app.engine.session import EngineSession
 
-Work = Load | Generate | Render | Unload | Leave | Probe
+Work = Load | Generate | Render | Unload | Leave | Forget | Probe
 """The requests that the main thread serves, one after another."""
 
 HEARTBEAT_S = 0.2
@@ -153,6 +154,8 @@ class EngineChild:
                     session.unload(request.request_id)
                 case Leave():
                     session.leave(request)
+                case Forget():
+                    session.forget(request)
                 case Probe():
                     self.send(HardwareFound(request.request_id, _look()))
         except UserError as error:

@@ -29,6 +29,19 @@ class Adapter:
     scale: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Whether and where chats' memories are kept on the disk.
+
+    ``folder`` "" or ``space_bytes`` 0 keep none; ``least_s`` is how long reading a memory again must take to be worth
+    it.
+    """
+
+    folder: str = ""
+    space_bytes: int = 0
+    least_s: float = 5.0
+
+
 # ---- Requests ----
 
 
@@ -43,6 +56,7 @@ class Load:
     path: str
     plan: LoadPlan = field(default_factory=LoadPlan)
     adapters: tuple[Adapter, ...] = ()
+    keeping: Keeping = field(default_factory=Keeping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,14 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """A chat is deleted: nothing of it may stay on the disk, or get there later. Answered by ``Left``."""
+
+    request_id: int
+    chat: str
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Look at the machine again, for example after a sleep; answered by ``HardwareFound``."""
 
@@ -104,7 +126,7 @@ class Shutdown:
     request_id: int
 
 
-Request = Load | Generate | Render | Cancel | Unload | Leave | Probe | Shutdown
+Request = Load | Generate | Render | Cancel | Unload | Leave | Forget | Probe | Shutdown
 
 
 # ---- Events ----

@@ -20,6 +20,7 @@ from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import (
     Event,
     Finished,
+    Forget,
     Generate,
     Leave,
     Left,
@@ -112,6 +113,10 @@ class EngineSession:
 
     def leave(self, request: Leave) -> None:
         """The chat is left."""
+        self._send(Left(request.request_id, 0))
+
+    def forget(self, request: Forget) -> None:
+        """The chat is deleted."""
         self._send(Left(request.request_id, 0))
 
     def render(self, request: Render) -> None:
