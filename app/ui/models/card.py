@@ -115,6 +115,6 @@ class ModelCard(QFrame):
             badges.append(Badge(self.tr("File is missing"), "bad"))
         elif model.broken:
             badges.append(Badge(self.tr("Damaged file"), "bad"))
-        elif not model.speaks_harmony:
-            badges.append(Badge(self.tr("Not a gpt-oss model"), "bad"))
+        elif not (model.speaks_harmony or model.has_chat_template):
+            badges.append(Badge(self.tr("Not made for chatting"), "bad"))
         return tuple(badges)

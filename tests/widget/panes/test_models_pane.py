@@ -91,7 +91,7 @@ def test_forgetting_asks_first_and_leaves_the_file(
     [
         ({"missing": True}, "File is missing", False),
         ({"broken": True}, "Damaged file", False),
-        ({"speaks_harmony": False}, "Not a gpt-oss model", True),
+        ({"speaks_harmony": False, "has_chat_template": False}, "Not made for chatting", True),
     ],
 )
 def test_what_is_wrong_with_a_model_is_on_its_card(
@@ -104,6 +104,17 @@ def test_what_is_wrong_with_a_model_is_on_its_card(
     assert badges(card) == [badge]
     assert card.use_button.isEnabled() == usable
     assert not card.forget_button.isHidden()
+
+
+def test_a_model_that_chats_through_its_own_template_is_as_good_as_any(
+    qtbot: QtBot, theme: Theme, models: ModelService
+) -> None:
+    model = replace(models.current(), builtin=False, speaks_harmony=False, has_chat_template=True)
+    card = ModelCard(model, current=False, theme=theme)
+    qtbot.addWidget(card)
+    card.show()
+    assert badges(card) == []
+    assert card.use_button.isEnabled()
 
 
 def test_the_address_can_be_copied(qtbot: QtBot, pane: ModelsPane) -> None:
