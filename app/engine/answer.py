@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 from threading import Event as Flag
 
+from app.domain.context_window import staying
 from app.domain.errors import UserError
 from app.domain.generation import FinishReason, Timings, Usage
-from app.engine.chat_format import Prompt
 from app.engine.deltas import DeltaSender
+from app.engine.fitting import Fitted
 from app.engine.llama.sampler import LlamaSampler
 from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import Event, Finished, Generate, PrefillProgress, PromptReady
@@ -24,14 +25,15 @@ class Answer:
         self,
         loaded: LoadedModel,
         request: Generate,
-        prompt: Prompt,
+        fitted: Fitted,
         send: Send,
         cancelled: Flag,
         begin: float,
     ) -> None:
         self._loaded = loaded
         self._request = request
-        self._prompt = prompt.tokens
+        self._prompt = fitted.prompt.tokens
+        self._left_out = fitted.left_out
         self._send = send
         self._cancelled = cancelled
         self._begin = begin
@@ -43,7 +45,7 @@ class Answer:
     def run(self) -> None:
         """Prefill, decode, and say how it ended."""
         reused = self._loaded.memory.keep(self._prompt)
-        self._send(PromptReady(self._request.request_id, len(self._prompt), reused))
+        self._send(PromptReady(self._request.request_id, len(self._prompt), reused, self._left_out))
         read = self._prefill(reused)
         read_at = time.perf_counter()
         reason = FinishReason.CANCELLED
@@ -68,7 +70,7 @@ class Answer:
             Finished(
                 self._request.request_id,
                 reason,
-                Usage(len(self._prompt), reused, self._sampled),
+                Usage(len(self._prompt), reused, self._sampled, len(self._left_out), staying(self._left_out)),
                 Timings(
                     prefill_s=read_at - self._begin,
                     first_token_s=self._first - self._begin if self._first else 0.0,

@@ -10,14 +10,18 @@ from threading import Event as Flag
 from app.domain.conversation import Role
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Timings, Usage
+from app.domain.load_plan import LoadPlan
 from app.engine.answer import Answer
+from app.engine.chat_keeper import ChatKeeper
+from app.engine.fitting import fit
 from app.engine.format_choice import format_for
 from app.engine.frames import FrameError
 from app.engine.hardware import threads_for
-from app.engine.llama.library import LlamaLog
+from app.engine.llama.library import LlamaLog, engine_name
 from app.engine.llama.model import LlamaModel, LoadCancelledError
 from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import (
+    Adapter,
     Event,
     Finished,
     Forget,
@@ -32,6 +36,8 @@ from app.engine.protocol import (
     Unloaded,
 )
 from app.engine.sampling import check_sampling
+from app.engine.snapshot_file import SnapshotKey
+from app.engine.snapshots import SnapshotFolder
 from app.engine.throttle import PROGRESS_S, Throttle
 from app.gguf.header import read_header_file
 
@@ -39,9 +45,6 @@ Send = Callable[[Event], None]
 
 DEFAULT_CONTEXT = 8192
 """Tokens of context when the plan leaves it open: what a laptop with 16 GB holds beside gpt-oss-20b."""
-
-LONGEST_TOKEN = 256
-"""Characters; the longest in gpt-oss's vocabulary has 128."""
 
 
 class EngineSession:
@@ -85,6 +88,11 @@ class EngineSession:
             context = model.context(plan)
             undo.pop_all()
         self._loaded = LoadedModel(model, context, chat_format)
+        keeping = request.keeping
+        if keeping.folder and keeping.space_bytes:
+            folder = SnapshotFolder(Path(keeping.folder), keeping.space_bytes)
+            key = snapshot_key(path, plan, request.adapters)
+            self._loaded.keeper = ChatKeeper(folder, key, self._loaded.memory, keeping.least_s)
         self._send(
             Loaded(
                 request.request_id,
@@ -112,11 +120,14 @@ class EngineSession:
         """Nobody asks anything: work ahead until there is no more to do or ``wanted`` says that a request waits."""
 
     def leave(self, request: Leave) -> None:
-        """The chat is left."""
-        self._send(Left(request.request_id, 0))
+        """The chat is left: its memory is written in the background, where that is worthwhile."""
+        keeper = self._loaded.keeper if self._loaded is not None else None
+        self._send(Left(request.request_id, keeper.leave() if keeper is not None else 0))
 
     def forget(self, request: Forget) -> None:
-        """The chat is deleted."""
+        """The chat is deleted: what is kept of it goes."""
+        if self._loaded is not None and self._loaded.keeper is not None:
+            self._loaded.keeper.forget(request.chat)
         self._send(Left(request.request_id, 0))
 
     def render(self, request: Render) -> None:
@@ -146,21 +157,41 @@ class EngineSession:
         if request.continuing and request.dialogue.messages[-1].role is not Role.ASSISTANT:
             raise UserError(ErrorCode.INVALID_REQUEST, reason="there is no answer to go on with")
         check_sampling(request.sampling)
-        room = loaded.context.size
-        # Reading a text of 64 MB into tokens takes a minute.
-        least = sum(len(message.content) for message in request.dialogue.messages) // LONGEST_TOKEN
-        if least >= room:
-            raise UserError(ErrorCode.PROMPT_TOO_LONG, tokens=f"more than {least}", room=room)
-        prompt = loaded.format.prompt(request.dialogue, cancelled.is_set, continuing=request.continuing)
-        if prompt is None:
+        fitted = fit(
+            loaded.format,
+            request.dialogue,
+            loaded.context.size,
+            request.sampling.max_tokens,
+            cancelled.is_set,
+            continuing=request.continuing,
+        )
+        if fitted is None:
             self._send(Finished(request.request_id, FinishReason.CANCELLED, Usage(), Timings()))
             return
-        if len(prompt.tokens) >= room:
-            raise UserError(ErrorCode.PROMPT_TOO_LONG, tokens=len(prompt.tokens), room=room)
-        answer = Answer(loaded, request, prompt, self._send, cancelled, begin)
+        if loaded.keeper is not None:
+            loaded.keeper.enter(request.chat, fitted.prompt.tokens)
+        answer = Answer(loaded, request, fitted, self._send, cancelled, begin)
         answer.run()
 
     def _model(self) -> LoadedModel:
         if self._loaded is None:
             raise UserError(ErrorCode.NO_MODEL_LOADED)
         return self._loaded
+
+
+def snapshot_key(path: Path, plan: LoadPlan, adapters: tuple[Adapter, ...]) -> SnapshotKey:
+    """What a memory made with this model and plan belongs to. The context's size is not part of it: a longer one holds
+    it too.
+    """
+    status = path.stat()
+    return SnapshotKey(
+        engine=engine_name(),
+        model_bytes=status.st_size,
+        model_time=status.st_mtime_ns,
+        settings=(
+            str(path),
+            plan.cache_type,
+            f"flash attention {plan.flash_attention}",
+            *(f"{adapter.path} {adapter.scale} {Path(adapter.path).stat().st_mtime_ns}" for adapter in adapters),
+        ),
+    )

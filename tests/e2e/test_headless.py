@@ -152,7 +152,7 @@ def test_jsonl_keeps_the_session_through_errors() -> None:
         for e in events
         if e["type"] in ("finished", "error")
     ]
-    assert ends == ["stop", "invalid-json", "empty-prompt", "prompt-too-long", "stop", "stop"]
+    assert ends == ["stop", "invalid-json", "empty-prompt", "message-too-long", "stop", "stop"]
     prompts = [e["usage"]["prompt_tokens"] for e in events if e["type"] == "finished"]
     assert prompts[1] > prompts[0]
     assert "Alcove" in "".join(e["text"] for e in events if e["type"] == "answer")

@@ -184,11 +184,12 @@ def test_a_full_context_ends_the_answer(engine: Engine, endless: Sampling) -> No
 
 
 @pytest.mark.parametrize("times", [4000, 1_500_000], ids=["long", "gigantic"])
-def test_a_prompt_larger_than_the_context_is_refused(demo: Engine, times: int) -> None:
+def test_a_message_larger_than_the_context_is_refused(demo: Engine, times: int) -> None:
     demo.client.send(Generate(demo.new_id(), dialogue("What is Alcove? " * times)))
     failed = demo.expect(Failed)
-    assert failed.code == ErrorCode.PROMPT_TOO_LONG
-    assert failed.values["room"] == "8192"
+    assert failed.code == ErrorCode.MESSAGE_TOO_LONG
+    assert 7500 < int(failed.values["room"]) <= 8192
+    assert int(failed.values["tokens"].removeprefix("more than ")) > 8192
     assert demo.ask(dialogue(QUESTION)).finished.reason is FinishReason.STOP
 
 

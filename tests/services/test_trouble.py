@@ -212,7 +212,7 @@ def test_a_message_longer_than_the_context_is_refused_and_the_chat_goes_on(start
     program = start()
     node = program.ask("word " * 20_000)
     assert not node.complete
-    assert [error.code for error in program.problems] == [ErrorCode.PROMPT_TOO_LONG]
+    assert [error.code for error in program.problems] == [ErrorCode.MESSAGE_TOO_LONG]
     with program.qtbot.waitSignal(program.chat.answer_finished, timeout=ANSWER_MS) as finished:
         program.chat.edit(program.path()[0].id, QUESTION)
     assert arguments(finished)[0].complete
