@@ -1,6 +1,7 @@
 """A loaded model with everything that belongs to it."""
 
 from app.engine.chat_format import ChatFormat
+from app.engine.chat_keeper import ChatKeeper
 from app.engine.llama.context import LlamaContext
 from app.engine.llama.model import LlamaModel
 from app.engine.memory import SequenceMemory
@@ -14,9 +15,12 @@ class LoadedModel:
         self.context = context
         self.format = chat_format
         self.memory = SequenceMemory(context)
+        self.keeper: ChatKeeper | None = None
 
     def close(self) -> None:
-        """Free the weights and the memory."""
+        """Keep what is worth keeping, and free the weights and the memory."""
+        if self.keeper is not None:
+            self.keeper.close()
         self.format.close()
         self.context.close()
         self.model.close()

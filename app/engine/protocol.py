@@ -274,7 +274,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The chat is left; ``saved_bytes`` were written for its return, 0 when that was not worthwhile."""
+    """The chat is left; about ``saved_bytes`` are being written for its return, 0 when that is not worthwhile."""
 
     request_id: int
     saved_bytes: int

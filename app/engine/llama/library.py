@@ -29,6 +29,8 @@ _LOG_CONTINUED = 5
 
 # Its symbols follow dependencies; a library opened anew could bring a second registry.
 ggml: Any = llama._lib  # pyright: ignore[reportPrivateUsage]
+ggml.ggml_version.restype = ctypes.c_char_p
+ggml.ggml_commit.restype = ctypes.c_char_p
 ggml.ggml_backend_cpu_buffer_type.restype = ctypes.c_void_p
 ggml.ggml_backend_dev_by_name.argtypes = [ctypes.c_char_p]
 ggml.ggml_backend_dev_by_name.restype = ctypes.c_void_p
@@ -87,3 +89,8 @@ class LlamaLog:
             log.error("%s", line)
         elif self._level != _LOG_DEBUG:  # a line for every tensor and every slice
             log.debug("%s", line)
+
+
+def engine_name() -> str:
+    """Which llama.cpp this is: ggml's version and the commit it was built from."""
+    return f"ggml {ggml.ggml_version().decode()} {ggml.ggml_commit().decode()}"
