@@ -4,16 +4,19 @@ import secrets
 import time
 from collections.abc import Callable
 from threading import Event as Flag
+from typing import TYPE_CHECKING
 
 from app.domain.context_window import staying
 from app.domain.errors import UserError
 from app.domain.generation import FinishReason, Timings, Usage
 from app.engine.deltas import DeltaSender
 from app.engine.fitting import Fitted
-from app.engine.llama.sampler import LlamaSampler
 from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import Event, Finished, Generate, PrefillProgress, PromptReady
 from app.engine.throttle import PROGRESS_S, Throttle
+
+if TYPE_CHECKING:
+    from app.engine.llama.sampler import LlamaSampler
 
 Send = Callable[[Event], None]
 
@@ -97,7 +100,7 @@ class Answer:
         self._send(PrefillProgress(self._request.request_id, done, total))
         return True
 
-    def _decode(self, sampler: LlamaSampler) -> FinishReason:
+    def _decode(self, sampler: "LlamaSampler") -> FinishReason:
         """The decode loop. Nothing in it may allocate by the vocabulary or look at it in Python."""
         loaded = self._loaded
         sample, decode, remember = sampler.sample, loaded.context.decode, loaded.memory.tokens.append

@@ -74,6 +74,7 @@ def run(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     die_with_parent()
     _open_log(options)
     spin_briefly()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing here multiplies with numpy: no threads in waiting
     EngineChild(requests, events).run(options)
     _leave(0)
 
@@ -117,6 +118,7 @@ class EngineChild:
         log.info("backends: %s", ", ".join(backends))
         session = EngineSession(self.send, llama_log)
         self.send(Hello(os.getpid(), backends, _look()))
+        threading.Thread(target=_import_numpy, name="numpy", daemon=True).start()
         while (request := self._next(session)) is not None:
             self._serve(session, request)
         session.close()
@@ -229,6 +231,11 @@ def die_with_parent() -> None:
     """Linux ends this process when the thread that started it ends: a second line behind the end of the pipe."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _import_numpy() -> None:
+    """While the first model loads, not when its first answer waits for it: it takes 0.1 to 0.3 s."""
+    import app.engine.llama.sampler  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
 def spin_briefly() -> None:

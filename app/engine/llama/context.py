@@ -2,15 +2,17 @@
 
 import ctypes
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
 from app.domain.load_plan import CacheType, LoadPlan
 from app.engine.llama.library import llama
-from app.engine.llama.sampler import LlamaSampler
 from app.engine.llama.window import ring_size, spread
 from app.engine.memory_image import Bytes
+
+if TYPE_CHECKING:
+    from app.engine.llama.sampler import LlamaSampler
 
 BATCH = 512
 """Tokens read at once where the plan leaves it open; what llama.cpp's own programs take."""
@@ -152,6 +154,8 @@ class LlamaContext:
 
     def sampler(self, sampling: Sampling, seed: int) -> "LlamaSampler":
         """A sampler for one answer; close it."""
+        from app.engine.llama.sampler import LlamaSampler  # brings numpy, which the child's hello need not wait for
+
         return LlamaSampler(self._context, self._n_vocab, sampling, seed)
 
 

@@ -1,48 +1,44 @@
-"""Choosing the next token."""
+"""Choosing the next token after what llama.cpp has decoded."""
 
-import math
+import ctypes
 from typing import Any
 
-from app.domain.generation import Sampling
-from app.engine.llama.library import llama
+import numpy as np
 
-PENALTY_WINDOW = 64
-"""How many of the last generated tokens the repeat penalty looks at."""
+from app.domain.errors import ErrorCode, UserError
+from app.domain.generation import Sampling
+from app.engine.llama.library import ggml
+from app.engine.token_choice import Logits, TokenChoice
+
+# The binding's own declaration makes a pointer object of what is needed as a number.
+_logits_address: Any = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(
+    ("llama_get_logits_ith", ggml)
+)
 
 
 class LlamaSampler:
-    """Chooses tokens: penalties, top-k, top-p, min-p, temperature, draw, as llama.cpp orders them. What would change
-    nothing is left out of the chain, which counts on a vocabulary of 200,000.
-    """
+    """Chooses one answer's tokens from the context's logits, where they lie."""
 
     def __init__(self, context: Any, n_vocab: int, sampling: Sampling, seed: int) -> None:
-        """``seed`` is taken modulo 2**32 - 1: the last value would ask llama.cpp for a random one."""
+        """``seed`` is any number; the same one gives the same answer to the same logits."""
         self._context = context
-        self._chain = chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-        self._closed = False
-        add = llama.llama_sampler_chain_add
-        if sampling.repeat_penalty != 1:
-            penalty = llama.llama_sampler_init_penalties(n_vocab, PENALTY_WINDOW, sampling.repeat_penalty, 0.0, 0.0)
-            add(chain, penalty)
-        if sampling.temperature <= 0:
-            add(chain, llama.llama_sampler_init_greedy())
-            return
-        if 0 < sampling.top_k < n_vocab:
-            add(chain, llama.llama_sampler_init_top_k(sampling.top_k))
-        if sampling.top_p < 1:
-            add(chain, llama.llama_sampler_init_top_p(sampling.top_p, 1))
-        if sampling.min_p > 0:
-            add(chain, llama.llama_sampler_init_min_p(sampling.min_p, 1))
-        if not math.isclose(sampling.temperature, 1):
-            add(chain, llama.llama_sampler_init_temp(sampling.temperature))
-        add(chain, llama.llama_sampler_init_dist(seed % llama.LLAMA_DEFAULT_SEED))
+        self._n_vocab = n_vocab
+        self._choice = TokenChoice(n_vocab, sampling, seed)
+        self._address = 0
+        self._logits: Logits = np.empty(0, np.float32)
 
     def sample(self) -> int:
-        """The next token after what was decoded last."""
-        return llama.llama_sampler_sample(self._chain, self._context, -1)
+        """The next token after what was decoded last. Raises UserError when there is no number to go by."""
+        address = _logits_address(self._context, -1)  # waits for the graphics card
+        if address != self._address:
+            if not address:
+                raise UserError(ErrorCode.DECODE_FAILED, reason="the model gave no output")
+            # llama.cpp's own array, not a copy; it moves when llama.cpp makes room for more of them.
+            self._logits = np.frombuffer((ctypes.c_float * self._n_vocab).from_address(address), np.float32)
+            self._address = address
+        return self._choice.choose(self._logits)
 
     def close(self) -> None:
-        """Free the chain and what is in it."""
-        if not self._closed:
-            self._closed = True
-            llama.llama_sampler_free(self._chain)
+        """Let go of llama.cpp's array, before the context is closed."""
+        self._address = 0
+        self._logits = np.empty(0, np.float32)
