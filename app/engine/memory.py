@@ -1,42 +1,145 @@
-"""What is in the KV cache: which tokens, and how much of a prompt they spare."""
+"""What is in the KV cache: which tokens, how they were read, and how much of a prompt they spare."""
 
 from collections.abc import Callable, Sequence
 
 from app.domain.errors import UserError
+from app.engine.checkpoints import Checkpoints
 from app.engine.llama.context import LlamaContext
+from app.engine.memory_image import MemoryImage, WindowImage
+
+_STRETCH = 4096
 
 
 class SequenceMemory:
-    """The tokens in the context's memory. After an error the memory is empty."""
+    """The tokens in the context's memory. After an error the memory is empty.
+
+    A sliding window forgets what is behind it, so a memory that has one can only go back to where a checkpoint was
+    taken. What is kept is the very memory of a context that was fed ``batches`` and nothing else, to the last bit.
+    """
 
     def __init__(self, context: LlamaContext) -> None:
         self._context = context
+        self._read: list[tuple[int, int]] = []
+        self._checkpoints = Checkpoints()
+        # The decode loop appends to it, so it stays the same list.
         self.tokens: list[int] = []
 
-    def keep(self, prompt: Sequence[int]) -> int:
+    @property
+    def batches(self) -> tuple[tuple[int, int], ...]:
+        """(start, length) of the batches that the tokens were read in. Decoded tokens are batches of one.
+
+        Where a memory without a window was cut inside a batch, only what is left of that batch is named.
+        """
+        self._note_decoded()
+        return tuple(self._read)
+
+    def keep(self, prompt: Sequence[int], *, whole: bool = False) -> int:
         """How many tokens of the prompt need not be read, after forgetting what does not belong to it.
 
-        The memory is kept when the prompt continues it, and forgotten otherwise: a sliding window cannot be trimmed
-        back. At least one token is left to read, whose logits start the answer.
+        At least one token is left to read, whose logits start the answer, unless the ``whole`` may be kept.
         """
-        kept = len(self.tokens)
-        if kept < len(prompt) and self.tokens == prompt[:kept]:
-            return kept
-        self.forget()
-        return 0
+        most = len(prompt) if whole else len(prompt) - 1
+        same = common_prefix(self.tokens, prompt, most)
+        if same < len(self.tokens):
+            self._go_back(same)
+        return len(self.tokens)
 
     def read(self, tokens: Sequence[int], abort: Callable[[], bool]) -> bool:
         """Read at most a batch; False when ``abort`` said so, and then nothing has changed. Raises UserError."""
+        self._note_decoded()
         try:
             done = self._context.prefill(tokens, abort)
         except UserError:
             self.forget()
             raise
         if done:
+            self._read.append((len(self.tokens), len(tokens)))
             self.tokens.extend(tokens)
+        else:
+            self._tidy()
         return done
+
+    def checkpoint(self) -> None:
+        """Make this a moment that can be gone back to."""
+        if self._context.needs_windows and len(self.tokens) > self._checkpoints.last:
+            self._checkpoints.add(WindowImage(len(self.tokens), self._context.window_state()))
 
     def forget(self) -> None:
         """Empty the memory."""
         self._context.clear()
-        self.tokens.clear()
+        self._cut(0)
+
+    # ---- As a value ----
+
+    def export(self) -> MemoryImage:
+        """The whole memory, copied."""
+        windows = tuple(self._checkpoints)
+        length = len(self.tokens)
+        if self._context.needs_windows and length and self._checkpoints.last < length:
+            windows += (WindowImage(length, self._context.window_state()),)
+        return MemoryImage(tuple(self.tokens), self.batches, self._context.state(), windows)
+
+    def adopt(self, image: MemoryImage) -> bool:
+        """Put an exported memory in place of this one; False when it does not fit, and then the memory is empty.
+
+        The state must come from the same model, llama.cpp and context parameters, undamaged: llama.cpp aborts on
+        others.
+        """
+        self.forget()
+        length = len(image.tokens)
+        if length > self._context.size or not self._context.restore(image.state):
+            self.forget()
+            return False
+        self.tokens.extend(image.tokens)
+        self._read.extend(image.batches)
+        for window in image.windows:
+            self._checkpoints.add(WindowImage(window.length, bytes(window.state)))
+        self._go_back(length)
+        return len(self.tokens) == length
+
+    # ---- Going back ----
+
+    def _go_back(self, length: int) -> None:
+        """Forget everything behind ``length``, and as much before it as has to be read again."""
+        if self._context.needs_windows:
+            window = self._checkpoints.newest(length)
+            length = window.length if window is not None else 0
+            if window is None or not self._context.restore_window(window.state):
+                self.forget()
+                return
+        if length == 0 or not self._context.trim(length):
+            self.forget()
+        else:
+            self._cut(length)
+
+    def _tidy(self) -> None:
+        """After an aborted batch: llama.cpp took its tokens back, but may go on in another cell of the window."""
+        length = len(self.tokens)
+        if length == 0:
+            self._context.clear()
+        elif self._context.needs_windows:
+            state = self._context.window_state()
+            if not (self._context.restore_window(state) and self._context.trim(length)):
+                self.forget()
+
+    def _cut(self, length: int) -> None:
+        self._note_decoded()
+        del self.tokens[length:]
+        self._checkpoints.cut(length)
+        while self._read and sum(self._read[-1]) > length:
+            start, _ = self._read.pop()
+            if start < length:
+                self._read.append((start, length - start))
+
+    def _note_decoded(self) -> None:
+        noted = sum(self._read[-1]) if self._read else 0
+        self._read.extend((start, 1) for start in range(noted, len(self.tokens)))
+
+
+def common_prefix(left: Sequence[int], right: Sequence[int], most: int) -> int:
+    """How many tokens, up to ``most``, both begin with."""
+    most = min(most, len(left), len(right))
+    begin = 0
+    while begin < most and left[begin : min(begin + _STRETCH, most)] == right[begin : min(begin + _STRETCH, most)]:
+        begin += _STRETCH
+    return next((i for i in range(begin, most) if left[i] != right[i]), most)
