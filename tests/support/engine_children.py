@@ -96,6 +96,7 @@ def flood(requests: PipeEnd, events: PipeEnd, _options: ChildOptions) -> None:
 def talks_on(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real child with a model that ends its answer and then goes on as the user, without an end."""
     from app.engine import session
+    from app.engine.chat_format import ChatFormat
     from app.engine.llama.context import LlamaContext
     from app.engine.llama.model import LlamaModel
     from app.engine.llama.sampler import LlamaSampler
@@ -103,8 +104,8 @@ def talks_on(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     script: list[int] = []
 
     class Loaded(session.LoadedModel):
-        def __init__(self, model: LlamaModel, context: LlamaContext) -> None:
-            super().__init__(model, context)
+        def __init__(self, model: LlamaModel, context: LlamaContext, chat_format: ChatFormat) -> None:
+            super().__init__(model, context, chat_format)
             ids = {name: token for token, name in model.special_tokens.items()}
             for part in ("<|channel|>", "final", "<|message|>", "Yes.", "<|end|>", "<|start|>", "user", "<|message|>"):
                 script.extend([ids[part]] if part in ids else model.tokenize(part))
