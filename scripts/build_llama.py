@@ -2,6 +2,11 @@
 
     python3 scripts/build_llama.py [--backend cpu|metal|cuda|vulkan] [--python PATH] [--no-install]
 
+Every build has all processor variants. vulkan and cuda add a plug-in that is loaded where its driver is there. vulkan
+needs glslc, Vulkan's headers and SPIRV-Headers (VULKAN_SDK names the folder that has them in include, lib, bin and
+share, where the system's are missing or too old); cuda needs nvcc (CUDACXX names it) and is compiled for the cards in
+this machine, or for all kinds where there is none (CUDAARCHS chooses, as CMake has it).
+
 A plain install of llama-cpp-python compiles for the processor it runs on and dies on another. The version and
 the flags stand in pyproject.toml alone; the archive's hash stands in requirements/llama.txt. A wheel is kept
 per version, flags, compiler settings and platform in the user's cache folder (or ALCOVE_BUILD_CACHE), so that
@@ -33,6 +38,7 @@ from typing import Any, TextIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from scripts import build_needs
 from scripts.steps import ROOT, SetUpError, run, say
 
 PACKAGE = "llama-cpp-python"
@@ -43,6 +49,13 @@ COMPILER_VARIABLES = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "MACOSX_DEPL
 # These would add flags of their own; the flags live in pyproject.toml alone.
 STRAY_VARIABLES = ("CMAKE_ARGS", "CMAKE_GENERATOR", "FORCE_CMAKE")
 SECONDS_WITHOUT_WORD = 60.0
+# What a build takes on two cores. Vulkan compiles its 150 programs for graphics cards, CUDA 150 files of templates.
+DURATIONS = {
+    "cpu": "about ten minutes",
+    "metal": "about ten minutes",
+    "vulkan": "about twenty minutes",
+    "cuda": "about an hour",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +130,15 @@ def default_backend() -> str:
 def recipe(pyproject: Mapping[str, Any], backend: str) -> Recipe:
     """The build that pyproject.toml asks for on this machine."""
     version = pinned_version(pyproject)
+    flags = build_flags(pyproject, backend)
+    if backend == "cuda" and (architectures := os.environ.get("CUDAARCHS") or build_needs.card_architectures()):
+        flags["cmake.define.CMAKE_CUDA_ARCHITECTURES"] = architectures
     requirement = (ROOT / "requirements" / "llama.txt").read_text(encoding="utf-8")
     return Recipe(
         version=version,
         sha256=archive_hashes(requirement, version),
         backend=backend,
-        flags=tuple(sorted(build_flags(pyproject, backend).items())),
+        flags=tuple(sorted(flags.items())),
         system=system_name(),
         compiler=tuple((name, os.environ[name]) for name in COMPILER_VARIABLES if os.environ.get(name)),
     )
@@ -286,9 +302,10 @@ def ensure_wheel(wanted: Recipe, *, uv: Path, python: Path) -> Path:
             "This Windows lacks a C++ compiler. Install the Visual Studio Build Tools with the workload "
             '"Desktop development with C++", then start again.'
         )
+    build_needs.require(wanted.backend)
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    say(f"Building {PACKAGE} {wanted.version} ({wanted.backend}): about ten minutes on two cores, once")
+    say(f"Building {PACKAGE} {wanted.version} ({wanted.backend}): {DURATIONS[wanted.backend]} on two cores, once")
     with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as temporary:
         work = Path(temporary)
         tools, tools_python = make_tools(work, uv=uv, python=python)
@@ -302,6 +319,8 @@ def ensure_wheel(wanted: Recipe, *, uv: Path, python: Path) -> Path:
         scratch = work / "tmp"
         scratch.mkdir()
         variables = build_environment(tools) | {"TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
+        if wanted.backend == "cuda" and (nvcc := build_needs.find_nvcc()) is not None:
+            variables["CUDACXX"] = str(nvcc)
         compile_wheel(command, variables, folder / LOG_NAME)
         built = next((work / "out").glob("*.whl"))
         (work / "out" / "recipe.json").write_text(json.dumps(describe(wanted), indent=1) + "\n", encoding="utf-8")
@@ -378,6 +397,7 @@ def main(argv: list[str] | None = None) -> int:
             install_wheel(wheel, uv=environment.tool("uv"), python=arguments.python)
             if arguments.python == environment.venv_python():
                 environment.write_stamp("llama", wanted.key)
+                environment.write_stamp("backend", wanted.backend)
     except SetUpError as error:
         say(str(error))
         return 1

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import build_llama, system_packages
+from scripts import build_llama, build_needs, system_packages
 from scripts.steps import ROOT, run, say
 
 VENV = ROOT / ".venv"
@@ -151,7 +151,7 @@ def set_up(*, development: bool, backend: str | None = None) -> None:
 
     Does nothing, in a few milliseconds, when nothing has changed. Raises SetUpError in plain words.
     """
-    backend = backend or build_llama.default_backend()
+    backend = backend or chosen_backend()
     if is_ready(development, backend):
         return
     started = time.monotonic()
@@ -159,8 +159,10 @@ def set_up(*, development: bool, backend: str | None = None) -> None:
     must_build = build_llama.cached_wheel(recipe) is None
     say(
         "Setting up Alcove. The first time this takes "
-        + ("about ten minutes, most of it to compile llama.cpp." if must_build else "a minute or two.")
+        + (f"{build_llama.DURATIONS[backend]}, most of it to compile llama.cpp." if must_build else "a minute or two.")
     )
+    if must_build:
+        build_needs.require(backend)
     needs_venv = not venv_python().exists()
     system_packages.install_missing(venv=needs_venv, compiler=must_build)
     if needs_venv:
@@ -173,6 +175,7 @@ def set_up(*, development: bool, backend: str | None = None) -> None:
     install_requirements(DEVELOPMENT if development else RUNTIME)
     install_project()
     install_llama(recipe)
+    write_stamp("backend", backend)
     if system_packages.has_display():
         write_stamp("display", "yes")
     # The runtime's packages are among the developer's, so both are up to date now.
@@ -180,6 +183,22 @@ def set_up(*, development: bool, backend: str | None = None) -> None:
         write_stamp("development", wanted_fingerprint(True, backend))
     write_stamp("runtime", wanted_fingerprint(False, backend))
     say(f"Set up in {time.monotonic() - started:.0f} seconds.")
+    offer_cuda(backend)
+
+
+def chosen_backend() -> str:
+    """The backend that was asked for last, else the system's own: a later start without words changes nothing."""
+    backend = read_stamps().get("backend")
+    return backend if backend in build_llama.BACKENDS else build_llama.default_backend()
+
+
+def offer_cuda(backend: str) -> None:
+    """Where NVIDIA's compiler is, say how the card is used; compiling for an hour unasked would be no favour."""
+    if backend == "cpu" and build_needs.find_nvcc() is not None:
+        say(
+            "This machine has NVIDIA's compiler. To have answers computed on its graphics card, run "
+            f"python3 scripts/run.py --backend cuda ({build_llama.DURATIONS['cuda']} to compile, once)."
+        )
 
 
 def install_llama(recipe: build_llama.Recipe) -> None:

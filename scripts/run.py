@@ -34,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
         epilog="What stands after -- is for alcove.",
     )
     parser.add_argument("--setup-only", action="store_true", help="only set up")
-    parser.add_argument("--backend", choices=build_llama.BACKENDS, help="what llama.cpp computes on")
+    parser.add_argument(
+        "--backend", choices=build_llama.BACKENDS, help="what llama.cpp computes on; kept for later starts"
+    )
     arguments = parser.parse_args(own)
     try:
         environment.set_up(development=False, backend=arguments.backend)

@@ -96,6 +96,8 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     for name in ("make_venv", "install_uv", "install_requirements", "install_project", "install_llama"):
         monkeypatch.setattr(environment, name, take(name))
     monkeypatch.setattr(environment.system_packages, "install_missing", take("install_missing"))
+    monkeypatch.setattr(environment.build_needs, "require", lambda _backend: None)
+    monkeypatch.setattr(environment.build_needs, "find_nvcc", lambda: None)
     return taken
 
 
@@ -132,6 +134,47 @@ def test_another_backend_is_set_up(steps: list[str]) -> None:
     steps.clear()
     environment.set_up(development=False, backend="vulkan")
     assert "install_llama" in steps
+
+
+def test_a_backend_that_was_asked_for_stays_until_another_is(steps: list[str]) -> None:
+    environment.set_up(development=False, backend="vulkan")
+    steps.clear()
+    environment.set_up(development=False)
+    assert steps == []
+    environment.set_up(development=False, backend="cpu")
+    steps.clear()
+    environment.set_up(development=False)
+    assert steps == []
+    assert environment.chosen_backend() == "cpu"
+
+
+def test_what_cannot_be_compiled_is_said_before_anything_is_done(
+    steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(backend: str) -> None:
+        raise SetUpError(f"no {backend} here")
+
+    monkeypatch.setattr(environment.build_needs, "require", refuse)
+    monkeypatch.setattr(environment.build_llama, "cached_wheel", lambda _recipe: None)
+    with pytest.raises(SetUpError, match="no cuda here"):
+        environment.set_up(development=False, backend="cuda")
+    assert steps == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "nvcc", "offered"), [("cpu", Path("nvcc"), True), ("cuda", Path("nvcc"), False), ("cpu", None, False)]
+)
+def test_cuda_is_offered_where_its_compiler_is(
+    steps: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    backend: str,
+    nvcc: Path | None,
+    offered: bool,
+) -> None:
+    monkeypatch.setattr(environment.build_needs, "find_nvcc", lambda: nvcc)
+    environment.set_up(development=False, backend=backend)
+    assert ("--backend cuda" in capsys.readouterr().err) is offered
 
 
 def test_a_display_that_was_not_there_before_is_set_up_once(steps: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
