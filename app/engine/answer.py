@@ -7,12 +7,14 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING
 
 from app.domain.context_window import staying
+from app.domain.conversation import Message
 from app.domain.errors import UserError
 from app.domain.generation import FinishReason, Timings, Usage
 from app.engine.deltas import DeltaSender
 from app.engine.fitting import Fitted
 from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import Event, Finished, Generate, PrefillProgress, PromptReady
+from app.engine.slices import next_end
 from app.engine.throttle import PROGRESS_S, Throttle
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Answer:
         self._loaded = loaded
         self._request = request
         self._prompt = fitted.prompt.tokens
+        self._reading = fitted.prompt
         self._left_out = fitted.left_out
         self._send = send
         self._cancelled = cancelled
@@ -45,12 +48,20 @@ class Answer:
         self._sampled = 0
         self._first = 0.0
 
-    def run(self) -> None:
+    @property
+    def message(self) -> Message:
+        """What was said."""
+        return self._parser.message
+
+    def run(self) -> FinishReason:
         """Prefill, decode, and say how it ended."""
         reused = self._loaded.memory.keep(self._prompt)
         self._send(PromptReady(self._request.request_id, len(self._prompt), reused, self._left_out))
+        started = time.perf_counter()
         read = self._prefill(reused)
         read_at = time.perf_counter()
+        if self._loaded.keeper is not None and read:
+            self._loaded.keeper.measured(len(self._prompt) - reused, read_at - started)
         reason = FinishReason.CANCELLED
         if read:
             sampling = self._request.sampling
@@ -82,6 +93,7 @@ class Answer:
                 ),
             )
         )
+        return reason
 
     def _prefill(self, done: int) -> bool:
         """Read the prompt from token ``done`` on in slices; False when it was cancelled."""
@@ -93,9 +105,10 @@ class Answer:
                 self._send(PrefillProgress(self._request.request_id, done, total))
             if self._cancelled.is_set():
                 return False
-            part = prompt[done : done + batch]
+            part = prompt[done : next_end(self._reading, done, batch)]
             if not memory.read(part, self._cancelled.is_set):
                 return False
+            memory.checkpoint()
             done += len(part)
         self._send(PrefillProgress(self._request.request_id, done, total))
         return True

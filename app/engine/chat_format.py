@@ -7,6 +7,7 @@ from typing import Protocol
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.generation import FinishReason
 from app.engine.llama.model import LlamaModel
+from app.engine.token_cache import TokenCache
 from app.harmony.encoding import PromptEncoder
 from app.harmony.events import HarmonyEvent
 from app.harmony.parsing import HarmonyParser
@@ -97,7 +98,7 @@ class HarmonyFormat:
 
     def __init__(self, model: LlamaModel) -> None:
         self._model = model
-        self._encoder = PromptEncoder(model)
+        self._cache = TokenCache(PromptEncoder(model).runs)
         self.stops = stop_ids(model) | {t for t in model.special_tokens if model.ends_generation(t)}
 
     def prompt(self, dialogue: Dialogue, given_up: Callable[[], bool], *, continuing: bool = False) -> Prompt | None:
@@ -137,11 +138,11 @@ class HarmonyFormat:
         starts: list[int] = []
         for message in messages:
             starts.append(len(tokens))
-            for run in self._encoder.runs(message):
-                tokens += run
-                if given_up():
-                    return None
+            encoded = self._cache.tokens(message, given_up)
+            if encoded is None:
+                return None
+            tokens.extend(encoded)
         return Prompt(tokens, tuple(starts[1:]))
 
     def _count(self, segments: Sequence[Segment]) -> int:
-        return sum(len(run) for run in self._encoder.runs(segments))
+        return len(self._cache.tokens(segments, lambda: False) or ())

@@ -36,9 +36,11 @@ from app.engine.protocol import (
     Unloaded,
 )
 from app.engine.sampling import check_sampling
+from app.engine.settling import Outcome, Settling, settling_after
 from app.engine.snapshot_file import SnapshotKey
 from app.engine.snapshots import SnapshotFolder
 from app.engine.throttle import PROGRESS_S, Throttle
+from app.engine.warm_up import warm_up
 from app.gguf.header import read_header_file
 
 Send = Callable[[Event], None]
@@ -54,6 +56,7 @@ class EngineSession:
         self._send = send
         self._messages = messages
         self._loaded: LoadedModel | None = None
+        self._settling: Settling | None = None
 
     def load(self, request: Load, cancelled: Flag) -> None:
         """Load a model in place of the one before; a cancelled load ends in ``Unloaded``."""
@@ -86,6 +89,10 @@ class EngineSession:
                 threads=request.plan.threads or threads_for(model.weight_bytes),
             )
             context = model.context(plan)
+            undo.callback(context.close)
+            if not warm_up(context, cancelled.is_set, on_card=plan.gpu_layers > 0):
+                self._send(Unloaded(request.request_id))
+                return
             undo.pop_all()
         self._loaded = LoadedModel(model, context, chat_format)
         keeping = request.keeping
@@ -106,6 +113,7 @@ class EngineSession:
 
     def unload(self, request_id: int | None = None) -> None:
         """Give the model's memory back."""
+        self._settling = None
         if self._loaded is not None:
             self._loaded.close()
             self._loaded = None
@@ -118,6 +126,9 @@ class EngineSession:
 
     def idle(self, wanted: Callable[[], bool]) -> None:
         """Nobody asks anything: work ahead until there is no more to do or ``wanted`` says that a request waits."""
+        settling, self._settling = self._settling, None
+        if settling is not None and settling.go_on(wanted) is Outcome.GAVE_WAY:
+            self._settling = settling
 
     def leave(self, request: Leave) -> None:
         """The chat is left: its memory is written in the background, where that is worthwhile."""
@@ -170,8 +181,10 @@ class EngineSession:
             return
         if loaded.keeper is not None:
             loaded.keeper.enter(request.chat, fitted.prompt.tokens)
+        self._settling = None
         answer = Answer(loaded, request, fitted, self._send, cancelled, begin)
-        answer.run()
+        reason = answer.run()
+        self._settling = settling_after(loaded, request, answer.message, reason, self._send)
 
     def _model(self) -> LoadedModel:
         if self._loaded is None:

@@ -223,8 +223,11 @@ def test_only_what_is_new_is_read_when_the_prompt_continues(engine: Engine) -> N
     progress = [report.done for report in second.reports if isinstance(report, PrefillProgress)]
     assert progress[0] == first.prompt_tokens
     third = engine.ask(longer)
-    assert third.finished.usage.reused_tokens == 0
     assert third.text == second.text
+    # The question is read again, and no more.
+    usage = third.finished.usage
+    assert first.prompt_tokens < usage.reused_tokens < usage.prompt_tokens
+    assert engine.ask(dialogue("Goodbye!")).finished.usage.reused_tokens < first.prompt_tokens
 
 
 def test_a_stop_while_decoding_keeps_what_was_said(demo: Engine, endless: Sampling) -> None:

@@ -57,6 +57,10 @@ class LlamaContext:
         self._batch = llama.llama_batch_get_one(self._tokens, 1)
         self._never: Any = llama.ggml_abort_callback(0)
         self.size = llama.llama_n_ctx(context)
+        # How many steps of about the longest length a batch has, between which it can be stopped: the processor asks
+        # after each operation, and a layer's longest, one of three experts' matrices, takes less than half its time. A
+        # graphics card never asks.
+        self.steps_of_a_batch = 1 if plan.gpu_layers else 2 * llama.llama_model_n_layer(model)
         self._window = llama.llama_model_n_swa(model)
         # Whether `trim` alone does not do: the memory forgets, or runs everything it read into one state.
         self.needs_windows = (
