@@ -22,6 +22,7 @@ from app.display import has_display, patient_platforms
 from app.domain.errors import ErrorCode, UserError
 from app.domain.settings import CURRENT_MODEL, LOG_LEVEL
 from app.engine.client import EngineClient
+from app.engine.variants import ProcessorVariants
 from app.hub.library import DEMO_ID, Library
 from app.resources import DEMO_MODEL
 from app.store.chats import ChatStore
@@ -136,8 +137,15 @@ def run_program(
         if (model := chosen_model(options, library)) is not None:
             settings.set_value(CURRENT_MODEL.key, model)
         models = ModelService(library, settings, files)
-        engine = EngineService(lambda: EngineClient(paths.engine_log_file, log_level=settings.settings.get(LOG_LEVEL)))
+        variants = ProcessorVariants(paths.cache_folder, DEMO_MODEL)
+
+        def make_client() -> EngineClient:  # on the engine's thread: the first time, variants are tried in here
+            level = settings.settings.get(LOG_LEVEL)
+            return EngineClient(paths.engine_log_file, log_level=level, cpu_variant=variants.choose())
+
+        engine = EngineService(make_client)
         stack.callback(engine.close)
+        stack.callback(variants.close)  # before the engine's thread is waited for
         chat = ChatService(lambda: ChatStore(paths.chats_file), engine, models, settings)
         stack.callback(chat.close)
         window = MainWindow(chat, models, engine, settings)

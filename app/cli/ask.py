@@ -22,7 +22,7 @@ def ask(options: Namespace, request: HeadlessRequest, output: Output) -> int:
     dialogue = request.empty_dialogue()
     dialogue = replace(dialogue, messages=(Message(Role.USER, prompt),))
     answer = AnswerPrinter(output, as_json=options.json, reasoning=options.reasoning)
-    with HeadlessEngine(request.log_file) as engine:
+    with HeadlessEngine(request.log_file, request.cache_folder) as engine:
         loaded = engine.load(request.model, request.plan, progress=sys.stderr)
         for event in engine.generate(dialogue, request.sampling):
             answer.take(event)

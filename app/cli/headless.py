@@ -30,6 +30,8 @@ from app.engine.protocol import (
     Rendered,
     ToolCalled,
 )
+from app.engine.variants import ProcessorVariants
+from app.resources import DEMO_MODEL
 
 GenerationEvent = PrefillProgress | ReasoningText | CommentaryText | AnswerText | ToolCalled | Finished
 
@@ -44,9 +46,11 @@ class HeadlessEngine:
     ``UserError`` and the next one starts a new child.
     """
 
-    def __init__(self, log_file: Path | None = None) -> None:
+    def __init__(self, log_file: Path | None = None, cache_folder: Path | None = None) -> None:
+        """``cache_folder`` remembers which variant of llama.cpp runs on this processor; the first time it is found."""
         self._log_file = log_file
-        self._client = EngineClient(log_file)
+        self._cpu_variant = ProcessorVariants(cache_folder, DEMO_MODEL).choose()
+        self._client = EngineClient(log_file, cpu_variant=self._cpu_variant)
         self._lost = False
         self._loading: tuple[Path, LoadPlan] | None = None
         self._ids = count(1)
@@ -114,7 +118,7 @@ class HeadlessEngine:
         """After the child's death: a new one, with the same model."""
         if self._lost and self._loading is not None:
             self._client.close()
-            self._client = EngineClient(self._log_file)
+            self._client = EngineClient(self._log_file, cpu_variant=self._cpu_variant)
             self._client.start()
             self._lost = False
             self.load(*self._loading)

@@ -20,7 +20,9 @@ from app.store.settings_file import SettingsFile
 
 @dataclass(frozen=True, slots=True)
 class HeadlessRequest:
-    """Everything a headless command needs besides its own words. ``log_file`` is None where none can be written."""
+    """Everything a headless command needs besides its own words. ``log_file`` and ``cache_folder`` are None where
+    nothing can be written.
+    """
 
     model: Path
     model_name: str
@@ -29,6 +31,7 @@ class HeadlessRequest:
     effort: Effort
     instructions: str
     log_file: Path | None
+    cache_folder: Path | None = None
 
     def empty_dialogue(self) -> Dialogue:
         """A conversation without messages that starts today."""
@@ -39,11 +42,12 @@ def headless_request(options: Namespace) -> HeadlessRequest:
     """The request that ``options`` make on top of the profile's settings."""
     paths = ProfilePaths.locate(profile_folder(options))
     log_file: Path | None = paths.engine_log_file
+    cache_folder: Path | None = paths.cache_folder
     try:
         paths.create()
     except UserError as problem:  # a question can be answered all the same
         print(f"alcove: {problem}", file=sys.stderr)
-        log_file = None
+        log_file = cache_folder = None
     loaded = SettingsFile(paths.settings_file).load()
     library = Library(paths.library_file, DEMO_MODEL)
     settings = loaded.settings
@@ -58,6 +62,7 @@ def headless_request(options: Namespace) -> HeadlessRequest:
         effort=getattr(options, "effort", None) or Effort(settings.get(EFFORT)),
         instructions=_given(getattr(options, "instructions", None), settings.get(INSTRUCTIONS)),
         log_file=log_file,
+        cache_folder=cache_folder,
     )
 
 

@@ -32,7 +32,7 @@ class Paint:
 
 def chat_terminal(options: Namespace, request: HeadlessRequest, output: Output, *, colour: bool) -> int:
     """Chat until the input ends; the exit status."""
-    with HeadlessEngine(request.log_file) as engine:
+    with HeadlessEngine(request.log_file, request.cache_folder) as engine:
         engine.load(request.model, request.plan, progress=sys.stderr)
         session = TerminalSession(engine, request.empty_dialogue())
         return TerminalChat(session, request, output, Paint(colour), show_reasoning=bool(options.reasoning)).run()
