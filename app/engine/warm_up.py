@@ -1,0 +1,22 @@
+"""The first tokens a model computes, before it counts as loaded."""
+
+from collections.abc import Callable
+
+from app.engine.llama.context import LlamaContext
+
+# A graphics card reads many tokens with other programs than a few.
+_TOKENS_ON_CARD = 32
+_TOKENS = 2
+
+
+def warm_up(context: LlamaContext, abort: Callable[[], bool], *, on_card: bool) -> bool:
+    """Read a few tokens and one more, and forget them: what a driver or the memory fails at, fails now.
+
+    False when ``abort`` said so in between. Raises UserError when llama.cpp fails.
+    """
+    count = min(_TOKENS_ON_CARD if on_card else _TOKENS, context.batch)
+    if not context.prefill([0] * count, abort):
+        return False
+    context.decode(0)
+    context.clear()
+    return True
