@@ -21,7 +21,8 @@ from app.store.migrations import MIGRATIONS, Migration
 from app.store.opening import open_chats
 
 _INFO = f"id, created, updated, {as_bytes('title, date, effort, instructions, tools, model')}"
-_NODE = f"id, parent, created, complete, {as_bytes('role, content, reasoning, commentary, tool_calls, name, receipt')}"
+_NODE_TEXTS = "role, content, reasoning, commentary, tool_calls, name, receipt"
+_NODE = f"id, parent, created, complete, pinned, {as_bytes(_NODE_TEXTS)}"
 _TOOLS = msgspec.json.Decoder(tuple[Tool, ...])
 _TOOL_CALLS = msgspec.json.Decoder(tuple[ToolCall, ...])
 _RECEIPT = msgspec.json.Decoder(Receipt)
@@ -162,9 +163,9 @@ class ChatStore:
             if exists is None:
                 raise KeyError((conversation_id, parent))
             node_id = self._db.insert(
-                "INSERT INTO message (conversation, parent, created, complete, role, content, reasoning, commentary,"
-                " tool_calls, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [conversation_id, parent, now, complete, message.role.value, *_columns(message)],
+                "INSERT INTO message (conversation, parent, created, complete, pinned, role, content, reasoning,"
+                " commentary, tool_calls, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [conversation_id, parent, now, complete, message.pinned, message.role.value, *_columns(message)],
             )
             self._db.change(
                 "UPDATE conversation SET leaf = ?, updated = ? WHERE id = ?", [node_id, now, conversation_id]
@@ -174,7 +175,10 @@ class ChatStore:
     def save_answer(
         self, node_id: int, message: Message, *, complete: bool, receipt: Receipt | None = None
     ) -> MessageNode:
-        """Put what an answer has grown to in the place of what it was; with ``complete`` it is the last word."""
+        """Put what an answer has grown to in the place of what it was; with ``complete`` it is the last word.
+
+        Whether it is pinned stays as it is: that is ``pin``'s to say.
+        """
         with self._db.transaction():
             changed = self._db.change(
                 "UPDATE message SET complete = ?, receipt = ?, content = ?, reasoning = ?, commentary = ?,"
@@ -189,6 +193,12 @@ class ChatStore:
                     [self._clock(), node_id],
                 )
             return self._read_node(node_id)
+
+    def pin(self, node_id: int, pinned: bool) -> MessageNode:
+        """Keep a message in the model's view, or no longer; its chat's place in the list stays."""
+        if not self._db.change("UPDATE message SET pinned = ? WHERE id = ?", [pinned, node_id]):
+            raise KeyError(node_id)
+        return self._read_node(node_id)
 
     # ---- Drafts ----
 
@@ -251,7 +261,7 @@ def _info(row: Row) -> ConversationInfo:
 
 
 def _node(row: Row) -> MessageNode:
-    number, parent, created, complete, *texts = row
+    number, parent, created, complete, pinned, *texts = row
     role, content, reasoning, commentary, tool_calls, name, receipt = map(as_text, texts)
     message = Message(
         role=Role(role) if role in set(Role) else Role.USER,
@@ -260,6 +270,7 @@ def _node(row: Row) -> MessageNode:
         commentary=commentary,
         tool_calls=_parsed(_TOOL_CALLS, tool_calls, ()),
         name=name,
+        pinned=bool(pinned),
     )
     return MessageNode(
         id=cast("int", number),

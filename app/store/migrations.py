@@ -1,7 +1,7 @@
 """The schema of the chat database, as the steps that made it.
 
 To change it, append a ``Migration`` to ``MIGRATIONS``; never touch one that was released. The schema's version is
-the number of migrations that ran. Before each one the file is copied to ``chats.sqlite3.before-N``.
+the number of migrations that ran. Before each one a file that was there is copied to ``chats.sqlite3.before-N``.
 """
 
 from collections.abc import Sequence
@@ -68,6 +68,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         CREATE INDEX draft_conversation ON draft (conversation);
         """,
     ),
+    Migration("pinned messages", "ALTER TABLE message ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0"),
 )
 
 
@@ -80,8 +81,9 @@ def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
     if version > len(migrations):
         raise UserError(ErrorCode.STORE_NEWER, path=str(database.path))
     database.prepare_writing()
+    new = database.is_empty
     for number in range(version + 1, len(migrations) + 1):
-        if not database.is_empty:
+        if not new:
             database.copy_to(database.path.with_name(f"{database.path.name}.before-{number}"))
         # A table that is rebuilt is gone for a moment: references are checked at the end instead.
         database.script("PRAGMA foreign_keys = OFF")

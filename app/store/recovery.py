@@ -11,14 +11,16 @@ from app.store.database import Cell, Database, Row, as_bytes, as_text
 
 _CONVERSATION_NUMBERS = "id, created, updated, leaf, deleted"
 _CONVERSATION_TEXTS = "title, date, effort, instructions, tools, model"
-_MESSAGE_NUMBERS = "id, conversation, parent, created, complete"
+_MESSAGE_NUMBERS = "id, conversation, parent, created, complete, pinned"
+_UNPINNED = "id, conversation, parent, created, complete, 0"  # where no message could be pinned yet
 _MESSAGE_TEXTS = "role, content, reasoning, commentary, tool_calls, name, receipt"
-# Fails on a schema that is not, or no longer, ours.
-NEEDED = (
+_NEEDED_ALWAYS = (
     f"SELECT {_CONVERSATION_NUMBERS}, {_CONVERSATION_TEXTS} FROM conversation WHERE id = 0",
-    f"SELECT {_MESSAGE_NUMBERS}, {_MESSAGE_TEXTS} FROM message WHERE id = 0",
+    f"SELECT {_UNPINNED}, {_MESSAGE_TEXTS} FROM message WHERE id = 0",
     "SELECT conversation, text FROM draft WHERE conversation = 0",
 )
+# Fails on a schema that is not, or no longer, ours.
+NEEDED = (*_NEEDED_ALWAYS, "SELECT pinned FROM message WHERE id = 0")
 _LARGEST_GUESS = 200_000
 # How many numbers on end may lead nowhere: those of some dozen pages full of rows.
 _LARGEST_GAP = 5_000
@@ -38,8 +40,9 @@ class Recovered:
 def recover(damaged: Path, target: Database) -> Recovered:
     """Copy every row that can be read from ``damaged`` into the empty database ``target``.
 
-    A message whose parent is lost follows the newest earlier one of its chat that is not; messages whose chat is
-    lost get a new one; a cell that makes no sense gets a value that does. The damaged file is only read.
+    Its schema may be an older one. A message whose parent is lost follows the newest earlier one of its chat that is
+    not; messages whose chat is lost get a new one; a cell that makes no sense gets a value that does. The damaged file
+    is only read.
     """
     try:
         source = Database(damaged)
@@ -48,7 +51,7 @@ def recover(damaged: Path, target: Database) -> Recovered:
             raise
         return Recovered()
     try:
-        if not all(map(source.understands, NEEDED)):
+        if not all(map(source.understands, _NEEDED_ALWAYS)):
             return Recovered()
         with target.transaction():
             return _copy(source, target)
@@ -73,8 +76,9 @@ def _copy(source: Database, target: Database) -> Recovered:
         shown[_id(number)] = leaf
     arrived: dict[int, list[int]] = {}
     messages = 0
-    for number, conversation, parent, created, complete, role, *texts, receipt in _readable(
-        source, "message", _MESSAGE_NUMBERS, _MESSAGE_TEXTS
+    numbers = _MESSAGE_NUMBERS if source.understands(NEEDED[-1]) else _UNPINNED
+    for number, conversation, parent, created, complete, pinned, role, *texts, receipt in _readable(
+        source, "message", numbers, _MESSAGE_TEXTS
     ):
         if not isinstance(conversation, int) or not 0 < conversation <= _LARGEST_ID:
             continue
@@ -90,13 +94,14 @@ def _copy(source: Database, target: Database) -> Recovered:
         if parent is not None and parent not in before:
             parent = before[-1] if before else None
         target.insert(
-            f"INSERT INTO message ({_MESSAGE_NUMBERS}, {_MESSAGE_TEXTS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT INTO message ({_MESSAGE_NUMBERS}, {_MESSAGE_TEXTS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             [
                 number,
                 conversation,
                 parent,
                 created,
                 complete if isinstance(complete, int) else 1,
+                pinned if isinstance(pinned, int) else 0,
                 role if role in set(Role) else "user",
                 *texts,
                 receipt or None,

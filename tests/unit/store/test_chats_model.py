@@ -23,6 +23,7 @@ messages = st.builds(
     commentary=texts,
     tool_calls=st.lists(st.builds(ToolCall, texts, texts), max_size=2).map(tuple),
     name=texts,
+    pinned=st.booleans(),
 )
 
 
@@ -78,12 +79,25 @@ class ChatsMachine(RuleBasedStateMachine):
         saved = self.store.save_answer(node_id, message, complete=complete)
         before = home[conversation]
         old = before.node(node_id)
-        # The role of a message is for life.
-        new = replace(old, message=replace(message, role=old.message.role), complete=complete)
+        # The role of a message is for life, and an answer that grows does not know that it is pinned.
+        same = replace(message, role=old.message.role, pinned=old.message.pinned)
+        new = replace(old, message=same, complete=complete)
         assert saved == new
         info = replace(before.info, updated=self.now) if complete else before.info
         nodes = tuple(new if other.id == node_id else other for other in before.nodes)
         home[conversation] = Conversation(info, nodes, before.leaf)
+
+    @rule(node=nodes, pinned=st.booleans())
+    def pin(self, node: tuple[int, int], pinned: bool) -> None:
+        conversation, node_id = node
+        if conversation in self.shown:
+            saved = self.store.pin(node_id, pinned)
+            before = self.shown[conversation]
+            old = before.node(node_id)
+            new = replace(old, message=replace(old.message, pinned=pinned))
+            assert saved == new
+            nodes = tuple(new if other.id == node_id else other for other in before.nodes)
+            self.shown[conversation] = replace(before, nodes=nodes)
 
     @rule(node=nodes)
     def select_leaf(self, node: tuple[int, int]) -> None:

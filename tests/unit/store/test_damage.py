@@ -21,7 +21,7 @@ from app.store.recovery import Recovered, recover
 PAGE = 4096
 CHAT_COLUMNS = "title, created, updated, date, effort, instructions, tools, model, leaf, deleted"
 MESSAGE_COLUMNS = (
-    "conversation, parent, created, role, content, reasoning, commentary, tool_calls, name, complete, receipt"
+    "conversation, parent, created, role, content, reasoning, commentary, tool_calls, name, complete, receipt, pinned"
 )
 CHATS = 30
 MESSAGES = 8
@@ -214,6 +214,21 @@ def test_what_lost_its_place_finds_another(tmp_path: Path) -> None:
     store.close()
 
 
+def test_pins_are_saved(tmp_path: Path) -> None:
+    damaged = filled(tmp_path / "damaged.sqlite3", 1)
+    store = ChatStore(damaged)
+    store.pin(3, True)
+    store.close()
+    target = tmp_path / "chats.sqlite3"
+    database = Database(target)
+    migrate(database)
+    recover(damaged, database)
+    database.close()
+    store = ChatStore(target)
+    assert [node.id for node in store.conversation(1).nodes if node.message.pinned] == [3]
+    store.close()
+
+
 def test_chats_with_large_numbers_come_back(path: Path) -> None:
     store = ChatStore(path)
     for table in ("conversation", "message"):
@@ -264,7 +279,7 @@ cells = st.one_of(
 @settings(max_examples=60)
 @given(
     chats=st.lists(st.tuples(*[cells] * 10), max_size=3),
-    messages=st.lists(st.tuples(*[cells] * 11), max_size=4),
+    messages=st.lists(st.tuples(*[cells] * 12), max_size=4),
     drafts=st.lists(st.tuples(cells, cells), max_size=2),
 )
 def test_no_cell_stops_the_recovery(
@@ -282,7 +297,7 @@ def test_no_cell_stops_the_recovery(
             "CREATE TABLE draft (conversation, text);"
         )
         raw.executemany(f"INSERT INTO conversation ({CHAT_COLUMNS}) VALUES ({','.join('?' * 10)})", chats)
-        raw.executemany(f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 11)})", messages)
+        raw.executemany(f"INSERT INTO message ({MESSAGE_COLUMNS}) VALUES ({','.join('?' * 12)})", messages)
         raw.executemany("INSERT INTO draft VALUES (?, ?)", drafts)
     raw.close()
     database = Database(target)
