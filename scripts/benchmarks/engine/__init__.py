@@ -14,8 +14,9 @@ from pathlib import Path
 
 from scripts.benchmarks.engine import bare, first_token, memory, speed, steady, stop
 from scripts.benchmarks.engine.child import Child
+from scripts.benchmarks.engine.neighbours import Neighbours
 from scripts.benchmarks.engine.peers import Peers
-from scripts.benchmarks.engine.setting import Setting
+from scripts.benchmarks.engine.setting import BenchmarkError, Setting
 from scripts.figure import Figure, table
 from scripts.make_bench_model import SHAPES, cached_model
 from scripts.steps import say
@@ -79,7 +80,18 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
             peers=Peers(Path(temporary) / "peers", variant),
         )
         for part in arguments.part or PARTS:
-            found = PARTS[part](setting)
+            with Neighbours() as neighbours:
+                found = run(part, setting)
+            found.append(Figure(f"{part}: share of the processor that other programs took", neighbours.share))
             say(table(found))
             figures += found
     return [*figures, Figure("the measurement took", time.perf_counter() - begin, unit="s")]
+
+
+def run(part: str, setting: Setting) -> list[Figure]:
+    """The figures of a part; one that does not run is a bar missed, and the others go on."""
+    try:
+        return PARTS[part](setting)
+    except BenchmarkError as error:
+        say(f"{part}: {error}")
+        return [Figure(f"{part} did not run", 1.0, 0.0, at_least=False)]

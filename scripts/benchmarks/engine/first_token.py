@@ -4,9 +4,8 @@ A turn is: the history, whose last message is the user's; an answer with its rea
 end up in the engine's memory as a generated one does, reasoning and all, and the model says only noise: so all but its
 last words are given as an answer that was cut short, and the engine goes on with it. The next request leaves the
 reasoning out, as every later prompt does, and asks for one token; the time is from the request to the arrival of the
-last event. The server gets the same prompts as token ids: it generates as many tokens as reasoning and answer have
-behind the history, then answers the next prompt, and the time is that of its first piece. Both then have to read
-the answer again, unless the engine has settled.
+last event. The server gets the very same prompts as token ids, in the same order, and its time is that of its first
+piece. Both then have to read the answer again, unless the engine has settled.
 
 Every round has words of its own behind the same history.
 """
@@ -33,6 +32,9 @@ ROOM = 1024
 
 LAST_WORDS = 16
 """Tokens of the answer that are generated."""
+
+CLOSING = 12
+"""Tokens that a finished answer's prompt has behind its last word, at most."""
 
 LENGTHS = (1024, 2048, 4096, 8192, 16384, 32768)
 
@@ -81,14 +83,13 @@ def measure_next_turn(setting: Setting) -> list[Figure]:
         with setting.peers.server(setting.model, setting.layout, setting.threads, context, log) as server:
             server.complete(prompt, 1)
             for number in range(setting.rounds):
-                turn: Turn | None = None
                 for settle, values in seconds.items():
                     turn = answered(child, history, f"{settle} {number}", settle)
                     asked = child.ask(turn.after, ONE)
                     values.append(asked.seconds)
                     read[settle].append(asked.read)
                     if settle is SettleWhen.NEVER:
-                        server.complete(prompt, REASONING + ANSWER)
+                        server.complete(child.render(turn.before)[: -LAST_WORDS - CLOSING], LAST_WORDS)
                         reply = server.complete(child.render(turn.after), 1)
                         peer.append(reply.first_token_s)
                         peer_read.append(reply.read)
