@@ -26,6 +26,7 @@ Logits: TypeAlias = NDArray[np.float32]
 Ids: TypeAlias = NDArray[np.intp]
 
 _BLOCK = 512  # about the root of a large vocabulary: as many blocks to choose from as tokens in one
+_LEAST_WEIGHT, _MOST_WEIGHT = 1e-20, 1e20
 _FIRST_MARGIN = 8.0
 _LEAST_MARGIN = 0.5
 _WIDEST_MARGIN = 1e4  # beyond it every token is looked at, those of minus infinity too
@@ -36,53 +37,50 @@ _MOST_INVERSE = 1e30  # a temperature so near zero that more would leave the ran
 class TokenChoice:
     """Chooses one answer's tokens. The same seed and logits give the same tokens.
 
-    **Draws from all tokens** add up the weights exp(logit - highest) by blocks, place a uniform number into the sums,
-    and then into the block: what a walk along all tokens would find, without the walk.
+    **Draws from all tokens** add up the tokens' weights by blocks, place a uniform number into the sums, and then into
+    the block: what a walk along all tokens would find, without the walk.
 
     **Top-k, top-p and min-p** sort candidates, not the vocabulary: all tokens whose logit is at least ``t``. Candidates
     are a beginning of the vocabulary sorted by falling logits, whole with regard to equals, so what is cut from them is
     what would be cut from the sorted vocabulary as soon as the cut lies inside: for top-k when there are k of them, for
     top-p when they have that share of the whole weight, for min-p by ``t`` itself. ``t`` is lowered until that holds.
     Where it begins is only a matter of time: a distance from the highest logit that follows what was needed before.
+
+    Between two tokens everything here has left the processor's caches, so that each step costs more than it computes:
+    few steps over all tokens, and few besides.
     """
 
     def __init__(self, n_vocab: int, sampling: Sampling, seed: int) -> None:
         """For logits of shape (``n_vocab``,). Working arrays are made here, once."""
         self._sampling = sampling
         self._random = random.Random(seed)
-        self._top_k = sampling.top_k if 0 < sampling.top_k < n_vocab else 0
-        self._cuts = self._top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
         self._inverse = min(1 / sampling.temperature, _MOST_INVERSE) if sampling.temperature > 0 else 0.0
-        self.recent: deque[int] = deque(maxlen=PENALTY_WINDOW)
-        self._margin = _FIRST_MARGIN
+        self._top_k = sampling.top_k if 0 < sampling.top_k < n_vocab else 0
         self._log_min_p = np.float32(math.log(sampling.min_p)) if sampling.min_p > 0 else np.float32(0)
-        penalized = sampling.repeat_penalty != 1
-        self._penalized = np.empty(n_vocab, np.float32) if penalized else None
-        if self._cuts and sampling.temperature > 0:
-            self._above = np.empty(n_vocab, np.bool_)
-        if sampling.temperature > 0:
-            blocks = -(-n_vocab // _BLOCK)
-            padded = np.zeros(blocks * _BLOCK, np.float32)
-            self._blocks = padded.reshape(blocks, _BLOCK)
-            self._weights = padded[:n_vocab]
-            self._sums = np.empty(blocks, np.float32)
-            self._ends = np.empty(blocks, np.float64)
+        self._margin = _FIRST_MARGIN
+        self.recent: deque[int] = deque(maxlen=PENALTY_WINDOW)
+        self._penalized = np.empty(n_vocab, np.float32) if sampling.repeat_penalty != 1 else None
+        if sampling.temperature <= 0:
+            self._pick = self._most_likely
+            return
+        cuts = self._top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
+        self._pick = self._draw_cut if cuts else self._draw
+        blocks = -(-n_vocab // _BLOCK)
+        padded = np.zeros(blocks * _BLOCK, np.float32)
+        self._blocks = padded.reshape(blocks, _BLOCK)
+        self._weights = padded[:n_vocab]
+        self._sums = np.zeros(blocks, np.float32)
+        self._ends = np.zeros(blocks, np.float64)
+        self._reference = 0.0
+        self._above = np.empty(n_vocab if cuts else 0, np.bool_)
 
     def choose(self, logits: Logits) -> int:
         """The next token. Raises UserError when the logits are no numbers, as those of a damaged file."""
-        with np.errstate(over="ignore"):  # masked logits of -1e30, temperatures of 1e-30
-            token = self._choose(self.penalized(logits))
+        if self._penalized is None:
+            return self._pick(logits)
+        token = self._pick(self.penalized(logits))
         self.recent.append(token)
         return token
-
-    def _choose(self, logits: Logits) -> int:
-        if self._sampling.temperature <= 0:
-            token = int(logits.argmax())
-            _check(float(logits[token]))
-            return token
-        highest = float(logits.max())
-        _check(highest)
-        return self._draw_cut(logits, highest) if self._cuts else self._draw(logits, highest)
 
     def penalized(self, logits: Logits) -> Logits:
         """The logits, with recent tokens less likely by the repeat penalty, whatever their logit's sign."""
@@ -101,31 +99,49 @@ class TokenChoice:
         ids, _ = self._cut(logits, float(logits.max()))
         return ids
 
+    def _most_likely(self, logits: Logits) -> int:
+        token = int(logits.argmax())
+        _check(float(logits[token]))
+        return token
+
     # ---- All tokens ----
 
-    def _weigh(self, logits: Logits, highest: float, inverse: float) -> float:
-        """Fill in the weights and the ends of their blocks; the whole weight."""
-        weights, ends = self._weights, self._ends
-        np.subtract(logits, np.float32(highest), out=weights)
-        if inverse != 1:
-            np.multiply(weights, np.float32(inverse), out=weights)
-        np.exp(weights, out=weights)
-        np.add.reduce(self._blocks, axis=1, out=self._sums)
-        np.cumsum(self._sums, dtype=np.float64, out=ends)
-        return float(ends[-1])
-
-    def _draw(self, logits: Logits, highest: float) -> int:
-        whole = self._weigh(logits, highest, self._inverse)
+    def _draw(self, logits: Logits) -> int:
+        # The reference keeps the weights within the range of numbers. One that follows from the token before nearly
+        # always does, and spares the search for the highest logit.
+        whole = self._weigh(logits, self._reference, self._inverse)
+        if _LEAST_WEIGHT < whole < _MOST_WEIGHT:
+            self._reference += math.log(whole) / self._inverse
+        else:
+            self._reference = float(logits.max())
+            _check(self._reference)
+            whole = self._weigh(logits, self._reference, self._inverse)
         place = min(self._random.random() * whole, math.nextafter(whole, 0))  # the product may be rounded up
         block = int(self._ends.searchsorted(place, "right"))
-        begin = float(self._ends[block - 1]) if block else 0.0
-        return block * _BLOCK + _place(self._blocks[block], place - begin)
+        if block:
+            place -= float(self._ends[block - 1])
+        return block * _BLOCK + _place(self._blocks[block], place)
+
+    def _weigh(self, logits: Logits, reference: float, inverse: float) -> float:
+        """Fill in the weights exp((logit - reference) * inverse) and the ends of their blocks; the whole weight."""
+        weights = self._weights
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at what comes out
+            np.subtract(logits, np.float32(reference), out=weights)
+            if inverse != 1:
+                np.multiply(weights, np.float32(inverse), out=weights)
+            np.exp(weights, out=weights)
+            np.add.reduce(self._blocks, axis=1, out=self._sums)
+            np.add.accumulate(self._sums, dtype=np.float64, out=self._ends)
+        return float(self._ends[-1])
 
     # ---- The likeliest tokens ----
 
-    def _draw_cut(self, logits: Logits, highest: float) -> int:
+    def _draw_cut(self, logits: Logits) -> int:
+        highest = float(logits.max())
+        _check(highest)
         ids, values = self._cut(logits, highest)
-        weights = np.exp((values - np.float32(highest)) * np.float32(self._inverse))
+        with np.errstate(over="ignore"):
+            weights = np.exp((values - np.float32(highest)) * np.float32(self._inverse))
         return int(ids[_place(weights, self._random.random() * float(weights.sum(dtype=np.float64)))])
 
     def _cut(self, logits: Logits, highest: float) -> tuple[Ids, Logits]:
