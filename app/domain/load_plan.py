@@ -17,8 +17,9 @@ class LoadPlan:
 
     ``context`` in tokens, at most what the model was trained for. ``threads`` of the processor.
     ``device`` is the graphics device's name ("" with ``gpu_layers`` 0: none; otherwise llama.cpp's choice).
-    ``gpu_layers`` are put on it, the last ones first, as llama.cpp counts (one more than the model's layers takes the
-    output matrix too); the experts of the first ``cpu_experts`` layers stay on the processor all the same.
+    ``gpu_layers`` are put on it as llama.cpp counts: the output matrix is the first of them, then come the model's
+    layers from the last one (all are one more than the model has layers); the experts of the first ``cpu_experts``
+    layers stay on the processor all the same.
     ``mapped``: the file is mapped, not read. ``repacked``: the processor's weights are laid out anew for speed (extra
     buffer types; mapped and repacked they stand in memory twice). ``locked``: kept from being swapped out.
     ``batch``: tokens read at once. ``flash_attention`` is needed for a quantized cache.
