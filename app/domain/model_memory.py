@@ -10,7 +10,7 @@ from typing import Final
 
 from app.domain.hardware import Device, DeviceKind
 from app.domain.load_plan import CacheType, LoadPlan
-from app.domain.model_weights import LayerWeights, ModelWeights
+from app.domain.model_weights import ModelWeights
 
 CACHE_STEP: Final = 256
 """llama.cpp rounds a cache's length in tokens up to this."""
@@ -67,11 +67,15 @@ def maps_files(device: Device) -> bool:
     return device.backend.lower().startswith(("mtl", "metal"))
 
 
-def cache_bytes(layers: tuple[LayerWeights, ...], window: int, plan: LoadPlan) -> int:
-    """The KV cache of these layers. A windowed layer keeps its window and one batch. Source: llama_kv_cache_iswa."""
-    full = _stepped(plan.context)
-    windowed = min(full, _stepped(window + plan.batch))
-    numbers = sum((layer.key_width + layer.value_width) * (windowed if layer.windowed else full) for layer in layers)
+def cache_bytes(weights: ModelWeights, plan: LoadPlan, first: int = 0, end: int | None = None) -> int:
+    """The KV cache of the layers from ``first`` to before ``end``. A windowed layer keeps its window and one batch.
+    Source: llama_kv_cache_iswa.
+    """
+    full, windowed = weights.cache_numbers_before
+    end = len(weights.layers) if end is None else end
+    length = _stepped(plan.context)
+    short = min(length, _stepped(weights.window + plan.batch))
+    numbers = (full[end] - full[first]) * length + (windowed[end] - windowed[first]) * short
     return numbers * _CACHE_BYTES[plan.cache_type] // 32
 
 
@@ -96,11 +100,9 @@ def memory_of(weights: ModelWeights, plan: LoadPlan, device: Device | None) -> M
     if device is None or not plan.gpu_layers:
         return _beside(weights, plan)
     first = first_device_layer(weights, plan.gpu_layers)
-    on_device = sum(
-        layer.total_bytes - (layer.expert_bytes if place < plan.cpu_experts else 0)
-        for place, layer in enumerate(weights.layers)
-        if place >= first
-    )
+    beyond = min(max(first, plan.cpu_experts), len(weights.layers))
+    on_device = weights.bytes_before[-1] - weights.bytes_before[first]
+    on_device -= weights.expert_bytes_before[beyond] - weights.expert_bytes_before[first]
     on_device += weights.output_bytes + (weights.input_bytes if weights.tied else 0)
     beside = weights.total_bytes - on_device + (weights.input_bytes if weights.tied else 0)
     split = first > 0 or (plan.cpu_experts > 0 and weights.mixed)
@@ -115,11 +117,11 @@ def memory_of(weights: ModelWeights, plan: LoadPlan, device: Device | None) -> M
         anonymous = beside - weights.input_bytes
     return Memory(
         device_weights=on_device,
-        device_cache=cache_bytes(weights.layers[first:], weights.window, plan),
+        device_cache=cache_bytes(weights, plan, first),
         device_compute=compute + staging,
         mapped_weights=outside if plan.mapped else 0,
         ram_weights=anonymous,
-        ram_cache=cache_bytes(weights.layers[:first], weights.window, plan),
+        ram_cache=cache_bytes(weights, plan, 0, first),
         # Its inputs stand with the processor also when all layers are on the device.
         ram_compute=compute if split else min(compute, 8 * plan.batch * weights.width + compute // 4),
     )
@@ -135,16 +137,16 @@ def _beside(weights: ModelWeights, plan: LoadPlan) -> Memory:
         device_compute=0,
         mapped_weights=weights.total_bytes if plan.mapped else 0,
         ram_weights=anonymous,
-        ram_cache=cache_bytes(weights.layers, weights.window, plan),
+        ram_cache=cache_bytes(weights, plan),
         ram_compute=compute_bytes(weights, plan),
     )
 
 
 def _stretch(weights: ModelWeights, first: int) -> int:
     """The bytes of the file from the first to the last tensor of what is on the device."""
-    places = [(layer.start, layer.end) for layer in weights.layers[first:]]
-    places.append((weights.output_start, weights.output_end))
-    return max(end for _, end in places) - min(start for start, _ in places)
+    start = min((layer.start for layer in weights.layers[first:]), default=weights.output_start)
+    end = max((layer.end for layer in weights.layers[first:]), default=weights.output_end)
+    return max(end, weights.output_end) - min(start, weights.output_start)
 
 
 def _stepped(tokens: int) -> int:

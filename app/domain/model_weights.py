@@ -4,8 +4,10 @@ Read from a model file by ``app/gguf/weights.py``. Sizes in bytes, as the tensor
 llama.cpp allocates for them on every device (it pads each tensor by less than 256 bytes).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,28 @@ class ModelWeights:
     @cached_property
     def total_bytes(self) -> int:
         """All weights, which is the file without its header."""
-        return self.input_bytes + self.output_bytes + sum(layer.total_bytes for layer in self.layers)
+        return self.input_bytes + self.output_bytes + self.bytes_before[-1]
 
-    @property
+    @cached_property
+    def bytes_before(self) -> tuple[int, ...]:
+        """For each layer, and for the end, the bytes of all layers before it."""
+        return tuple(accumulate((layer.total_bytes for layer in self.layers), initial=0))
+
+    @cached_property
+    def expert_bytes_before(self) -> tuple[int, ...]:
+        """As `bytes_before`, of the expert blocks."""
+        return tuple(accumulate((layer.expert_bytes for layer in self.layers), initial=0))
+
+    @cached_property
+    def cache_numbers_before(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """As `bytes_before`, the numbers a token leaves in the caches: of layers that see all, of windowed ones."""
+
+        def numbers(windowed: bool) -> Iterator[int]:
+            return ((layer.key_width + layer.value_width) * (layer.windowed is windowed) for layer in self.layers)
+
+        return tuple(accumulate(numbers(False), initial=0)), tuple(accumulate(numbers(True), initial=0))
+
+    @cached_property
     def mixed(self) -> bool:
         """Whether it has experts that can stand apart from the rest of their layers."""
-        return any(layer.expert_bytes for layer in self.layers)
+        return self.expert_bytes_before[-1] > 0

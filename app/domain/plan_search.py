@@ -155,7 +155,7 @@ class PlanSearch:
 
         def leaves_room(context: int) -> bool:
             plan = self._plan(context, self._wishes.cache_type or CacheType.F16, 1, 0)
-            cache = cache_bytes(self._weights.layers, self._weights.window, plan)
+            cache = cache_bytes(self._weights, plan)
             return cache * _CACHE_SHARE <= self.room.device
 
         return next((context for context in _CONTEXTS[:-2] if leaves_room(context)), MODEST_CONTEXT)

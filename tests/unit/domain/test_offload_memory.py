@@ -44,7 +44,7 @@ def test_the_cache_is_exact(context: int, batch: int, kind: CacheType, full: flo
     plan = LoadPlan(context=context, batch=min(batch, context), cache_type=kind)
     for wanted, logged in ((False, full), (True, windowed)):
         layers = tuple(layer for layer in BENCH_SMALL.layers if layer.windowed is wanted)
-        assert cache_bytes(layers, BENCH_SMALL.window, plan) / MIB == pytest.approx(logged, abs=0.006)
+        assert cache_bytes(replace(BENCH_SMALL, layers=layers), plan) / MIB == pytest.approx(logged, abs=0.006)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_on_the_processor() -> None:
     plan = LoadPlan(context=8192, batch=256)
     memory = memory_of(GPT_OSS_20B, plan, None)
     assert (memory.device_bytes, memory.mapped_weights, memory.ram_weights) == (0, GPT_OSS_20B.total_bytes, 0)
-    assert memory.ram_cache == cache_bytes(GPT_OSS_20B.layers, 128, plan)
+    assert memory.ram_cache == cache_bytes(GPT_OSS_20B, plan)
     assert memory.ram_bytes == memory.mapped_weights + memory.anonymous_bytes
     assert memory_of(GPT_OSS_20B, plan, CARD) == memory
     copied = memory_of(GPT_OSS_20B, replace(plan, mapped=False, repacked=True), None)
