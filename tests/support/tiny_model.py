@@ -72,7 +72,7 @@ class TinyModel:
 
     def id_of(self, text: str) -> int:
         """The token of a control token's name or of one of ``words``."""
-        if text in self.tokens:
+        if text in (*CONTROLS, *USER_DEFINED):
             return self.tokens.index(text)
         return self.tokens.index(text.replace(" ", "▁") if self._sentencepiece else written(text))
 

@@ -59,7 +59,11 @@ class TemplateFormat:
         self._opened = ""
         ends = {token for token in names if model.ends_generation(token)}
         self.stops: frozenset[int] = frozenset(ends | ({model.end_token} if model.end_token is not None else set()))
-        self._drawn(Dialogue((Message(Role.USER, "Hello"),), date="2000-01-01"))
+        try:
+            self._drawn(Dialogue((Message(Role.USER, "Hello"),), date="2000-01-01"))
+        except UserError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the template's process."""

@@ -15,6 +15,8 @@ from typing import Final
 _LETTERS: Final = "abcdefghijklmnop"  # none of those that stand in a mark beside them
 _LENGTH: Final = 20
 _PIECE: Final = 8
+# A content in parts that was not taken for one, but written as Python or JSON write a list.
+_SPELLED_PART: Final = re.compile(r"""(['"])type\1: *(['"])text\2""")
 
 
 class LostTextError(Exception):
@@ -100,9 +102,9 @@ class Marks:
         return tuple(part for part in parts if part.text)
 
     def _damaged(self, parts: Iterable[Part]) -> bool:
-        """Whether a piece of a mark is left among the template's own words, in whatever case."""
+        """Whether something of a mark or its wrapping is left among the template's own words, in whatever case."""
         own = "\n".join(part.text for part in parts if isinstance(part, Own)).lower()
-        return self._stem[:_PIECE] in own or self._stem[-_PIECE:] in own
+        return self._stem[:_PIECE] in own or self._stem[-_PIECE:] in own or _SPELLED_PART.search(own) is not None
 
 
 def _escaped(text: str, forms: str) -> str:

@@ -140,8 +140,7 @@ class ThinkingParser:
                 if len(self._held) < len(self._opening):
                     return
                 self._held = self._held[len(self._opening) :].lstrip()
-            if self._held:
-                self._reopens = False
+            self._reopens = False
         closing = TAGS[self._opening]
         said, found, rest = self._held.partition(closing)
         if found:

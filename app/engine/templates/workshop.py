@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from app.engine.frames import FrameError, PipeEnd
 from app.engine.templates.confinement import allow_more_time, confine_self
-from app.engine.templates.protocol import Open, Ready, Refused, Reply, Trouble, order_codec, reply_codec
+from app.engine.templates.protocol import Drawn, Open, Ready, Refused, Reply, Trouble, order_codec, reply_codec
 
 if TYPE_CHECKING:
     from app.engine.templates.jinja import JinjaTemplate
@@ -19,6 +19,7 @@ def run(pipe: PipeEnd) -> None:
     template: JinjaTemplate | None = None
     reply: Reply = Ready()
     rehearse()
+    replies.encode(Drawn("\ud800"))  # half a pair, which needs another codec
     confine_self()
     try:
         while True:
