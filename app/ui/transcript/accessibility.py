@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QPoint, QRect, QSize
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleInterface, QWindow
 from PySide6.QtWidgets import QAccessibleWidget, QApplication
 
-from app.ui.transcript import wording
+from app.ui.transcript import horizon, wording
 from app.ui.transcript.blocks import plain_block
 from app.ui.transcript.entry import Entry, Section
 
@@ -140,10 +140,18 @@ def spoken(entry: Entry, view: "TranscriptView") -> str:
     """A message as it is read out: who, and the text without its marks. Folded reasoning is only mentioned."""
     parser = view.column.typesetter.parser
     parts = [f"{wording.author(entry.role)}:"]
+    if entry.node.message.pinned:
+        parts.append(f"{horizon.pinned()}.")
+    elif entry.still_seen:
+        parts.append(f"{horizon.still_seen()}.")
     if entry.foldable:
         parts.append(f"{entry.fold_title()[0]}.")
     for section in (Section.COMMENTARY, Section.CALLS, Section.ANSWER):
         parts += [plain_block(block) for block in entry.blocks(section, parser)]
+    if entry.mark is not None:
+        parts.append(f"{horizon.above(entry.mark.left_out)}.")
+        if entry.mark.open:
+            parts.append(horizon.explanation())
     return "\n".join(part for part in parts if part)
 
 

@@ -57,6 +57,14 @@ class MessageActions(QObject):
         self.place()
         self._view.copy_requested.emit(text)
 
+    def set_pinned(self, node_id: int, pinned: bool) -> None:
+        """Shows that a message is kept in the model's view, or no longer."""
+        index = self._view.column.index_of(node_id)
+        if index is not None:
+            self._view.column.entries[index].pin(pinned)
+            self.place()
+            self._view.viewport().update()
+
     def menu(self, point: QPoint) -> QMenu:
         """The menu for a point of the viewport."""
         view = self._view
@@ -108,8 +116,14 @@ class MessageActions(QObject):
                 self.copy(entry.text(Section.ANSWER) or entry.text(Section.COMMENTARY), key)
             case "regenerate":
                 view.regenerate_requested.emit(node_id)
+            case "continue":
+                view.continue_requested.emit(node_id)
             case "edit":
                 view.edit_requested.emit(node_id)
+            case "pin":
+                view.pin_requested.emit(node_id, not entry.node.message.pinned)
+            case "horizon":
+                view.horizon.toggle(entry)
             case "previous" | "next":
                 step = -1 if action == "previous" else 1
                 view.version_requested.emit(entry.versions[entry.versions.index(node_id) + step])

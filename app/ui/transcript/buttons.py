@@ -23,7 +23,8 @@ Key = tuple[int, str, int, int]
 class Wanted:
     """A button that should be there, ``place`` in the viewport's coordinates.
 
-    ``shown`` False: drawn only under the mouse or with the focus. ``detail`` is quieter text behind ``text``.
+    ``shown`` False: drawn only under the mouse or with the focus. ``detail`` is quieter text behind ``text``. ``lit``:
+    what it switches is on. One that is not ``enabled`` but has a text is a label.
     """
 
     key: Key
@@ -34,6 +35,7 @@ class Wanted:
     name: str = ""
     shown: bool = True
     enabled: bool = True
+    lit: bool = False
 
 
 class ActionButton(QAbstractButton):
@@ -98,11 +100,13 @@ class ActionButton(QAbstractButton):
             painter.setPen(QPen(theme.colour("focus"), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(ground, m.px(7), m.px(7))
-        colour = theme.colours.text if self._hovered and self.isEnabled() else theme.colours.muted
+        colour = theme.colours.accent if wanted.lit else theme.colours.muted
+        if self._hovered and self.isEnabled():
+            colour = theme.colours.accent_hover if wanted.lit else theme.colours.text
         x = m.inset
         if wanted.icon:
             picture = icons.image(wanted.icon, colour, m.icon, self.devicePixelRatioF())
-            painter.setOpacity(1.0 if self.isEnabled() else 0.4)
+            painter.setOpacity(1.0 if self.isEnabled() or wanted.text else 0.4)
             # Whole pixels, so that its lines stay sharp.
             x = (self.width() - m.icon) // 2 if not wanted.text else x
             painter.drawImage(QRectF(x, (self.height() - m.icon) // 2, m.icon, m.icon), picture)

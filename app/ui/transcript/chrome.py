@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF
 
 from app.domain.conversation import Role
 from app.ui.theme import Theme
-from app.ui.transcript import wording
+from app.ui.transcript import horizon, wording
 from app.ui.transcript.blocks import BlockKind
 from app.ui.transcript.buttons import Wanted, text_width
 from app.ui.transcript.entry import Entry
@@ -44,17 +44,30 @@ class Chrome:
         for placed in near:
             if placed.block.kind is BlockKind.CODE and placed.block.code:
                 yield self._copy_code(entry, placed, copied)
-        if laid.footer is None or entry.streaming:
-            return
+        if laid.footer is not None and not entry.streaming:
+            yield from self._footer(entry, laid.footer, shown, busy, copied)
+        if laid.horizon is not None and entry.mark is not None:
+            yield laid.horizon.wanted(entry.node.id, entry.mark)
+
+    def _footer(
+        self, entry: Entry, place: QRectF, shown: bool, busy: bool, copied: tuple[int, str, int, int] | None
+    ) -> Iterator[Wanted]:
         actions = list(self._actions(entry, shown, busy, copied))
-        width = sum(action.place.width() for action in actions)
-        right = entry.role is Role.USER
         m = self._measures
-        x = laid.footer.right() - width if right else laid.footer.x() - m.inset
+        width = sum(action.place.width() for action in actions)
+        if width > place.width() + m.inset:  # a narrow window, or large text: the label is only an icon
+            actions = [self._small(action) if action.key[1] == "seen" else action for action in actions]
+            width = sum(action.place.width() for action in actions)
+        right = entry.role is Role.USER
+        x = place.right() - width if right else place.x() - m.inset
         for action in actions:
-            action.place.moveTo(x, laid.footer.y() + m.px(2 if right else 4))
+            action.place.moveTo(x, place.y() + m.px(2 if right else 4))
             yield action
             x += action.place.width()
+
+    def _small(self, label: Wanted) -> Wanted:
+        side = self._measures.button
+        return Wanted(label.key, QRectF(0, 0, side, side), "pin", name=label.text, enabled=False)
 
     def receipt(self, entry: Entry, laid: Laid) -> tuple[QRectF, str] | None:
         """The line about how the answer came about, and its place."""
@@ -104,6 +117,18 @@ class Chrome:
             yield button("edit", "edit", wording.edit(), not busy)
         else:
             yield button("regenerate", "regenerate", wording.answer_again(), not busy)
+            if entry.last and wording.interruption(entry.node):
+                key, text = (node, "continue", 0, 0), wording.go_on()
+                width = text_width(self._theme, Wanted(key, QRectF(), "chevron-right", text))
+                yield Wanted(key, QRectF(0, 0, width, side), "chevron-right", text, shown=shown, enabled=not busy)
+        if not entry.first:  # which stays by itself
+            yield self._pin(entry, shown)
+        if entry.still_seen and not entry.node.message.pinned:
+            # The first message has no pin to press.
+            icon = "pin" if entry.first else ""
+            label = Wanted((node, "seen", 0, 0), QRectF(), icon, horizon.still_seen(), enabled=False)
+            width = text_width(self._theme, label)
+            yield Wanted(label.key, QRectF(0, 0, width, side), label.icon, label.text, enabled=False)
         if len(entry.versions) > 1:
             number = entry.versions.index(node) + 1
             count = len(entry.versions)
@@ -114,3 +139,15 @@ class Chrome:
                 enabled=False, name=wording.version_name(number, count),
             )  # fmt: skip
             yield button("next", "chevron-right", wording.next_version(), number < count and not busy)
+
+    def _pin(self, entry: Entry, shown: bool) -> Wanted:
+        pinned = entry.node.message.pinned
+        side = self._measures.button
+        return Wanted(
+            (entry.node.id, "pin", 0, 0),
+            QRectF(0, 0, side, side),
+            "pin-filled" if pinned else "pin",
+            name=horizon.pin(pinned),
+            shown=shown or pinned,
+            lit=pinned,
+        )

@@ -32,10 +32,15 @@ class Column:
         self.entries = list(entries)
         self._index = {entry.node.id: index for index, entry in enumerate(self.entries)}
         self._recent.clear()
+        for entry in self.entries:
+            entry.last = entry is self.entries[-1]
         self._measure()
 
     def append(self, entry: Entry) -> None:
         """Adds a message at the end."""
+        if self.entries:
+            self.entries[-1].last = False
+        entry.last = True
         self._index[entry.node.id] = len(self.entries)
         self.entries.append(entry)
         self._heights.append(self._height(entry))

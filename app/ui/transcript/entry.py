@@ -1,6 +1,7 @@
 """One message of the transcript: its text by sections, whole or still growing."""
 
 import time
+from dataclasses import replace
 from enum import IntEnum
 
 from markdown_it import MarkdownIt
@@ -9,6 +10,7 @@ from app.domain.conversation import Role
 from app.domain.tree import MessageNode
 from app.ui.transcript import wording
 from app.ui.transcript.blocks import Block, BlockKind
+from app.ui.transcript.horizon import Mark
 from app.ui.transcript.layout_values import Laid
 from app.ui.transcript.render import render, render_plain
 from app.ui.transcript.streaming import StreamedMarkdown
@@ -31,7 +33,8 @@ class Entry:
     """A message and what the transcript knows about it.
 
     ``laid`` is its layout, None when it was never needed or has been dropped; ``height`` outlives it, so that the
-    scroll bar stays where it is.
+    scroll bar stays where it is. ``mark`` is the line under it, above which the model sees nothing but the ``first``
+    message and those that are ``still_seen``.
     """
 
     def __init__(self, node: MessageNode, versions: tuple[int, ...] = (), streaming: bool = False) -> None:
@@ -39,6 +42,10 @@ class Entry:
         self.versions = versions or (node.id,)
         self.streaming = streaming
         self.open = False
+        self.last = False  # nothing stands below it
+        self.first = False
+        self.still_seen = False
+        self.mark: Mark | None = None
         self.laid: Laid | None = None
         self.height: float | None = None
         self.laid_width = 0.0
@@ -94,6 +101,16 @@ class Entry:
             stream.feed(text)
         self._blocks.pop(section, None)
 
+    def resume(self, node: MessageNode) -> None:
+        """Goes on growing from what the node has."""
+        self.node = node
+        self.streaming = True
+        self._texts = self._of(node)
+        self._streams.clear()
+        self._blocks.clear()
+        self._thought_s = None
+        self._thinking_since = time.monotonic() if node.message.reasoning and not node.message.content else None
+
     def finish(self, node: MessageNode) -> None:
         """Takes the final message. What has been rendered of the same text is kept."""
         if self._thinking_since is not None and self._thought_s is None:
@@ -109,6 +126,10 @@ class Entry:
         self._texts = texts
         self.node = node
         self.streaming = False
+
+    def pin(self, pinned: bool) -> None:
+        """Takes note that the reader keeps the message in the model's view, or no longer."""
+        self.node = replace(self.node, message=replace(self.node.message, pinned=pinned))
 
     def sections(self) -> tuple[Section, ...]:
         """The sections that are shown."""
@@ -170,4 +191,5 @@ class Entry:
         answer, commentary = self._texts[Section.ANSWER], self._texts[Section.COMMENTARY]
         per_line = max(12.0, width / (pixels * 0.52))
         lines = answer.count("\n") + (len(answer) + len(commentary)) / per_line + 1
-        return 4 * pixels + lines * pixels * 1.55 + (2.4 * pixels if self._texts[Section.REASONING] else 0)
+        extra = (2.4 if self._texts[Section.REASONING] else 0) + (3.4 if self.mark is not None else 0)
+        return 4 * pixels + lines * pixels * 1.55 + extra * pixels

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, QRectF
 
 from app.ui.transcript.blocks import Block
 from app.ui.transcript.document import SafeDocument
+from app.ui.transcript.horizon import LaidMark
 
 
 @dataclass(slots=True)
@@ -62,6 +63,7 @@ class Laid:
     mark: QRectF | None = None
     footer: QRectF | None = None
     thread: QRectF | None = None  # the line beside opened reasoning
+    horizon: LaidMark | None = None
 
     def between(self, top: float, bottom: float) -> list[Placed]:
         """The blocks that are seen between two heights."""

@@ -21,6 +21,7 @@ from app.ui.theme import Theme
 from app.ui.transcript import wording
 from app.ui.transcript.blocks import BlockKind, Nest, NestKind
 from app.ui.transcript.entry import Entry
+from app.ui.transcript.horizon import paint_mark
 from app.ui.transcript.layout_values import Placed
 from app.ui.transcript.measures import Measures
 from app.ui.transcript.selection import Selection
@@ -72,6 +73,8 @@ class Painter:
             self._status(painter, laid.status, reading)
         if laid.mark is not None:
             self._mark(painter, laid.mark, entry)
+        if laid.horizon is not None and entry.mark is not None:
+            paint_mark(painter, self._theme, entry.mark, laid.horizon)
 
     def _block(self, painter: QPainter, placed: Placed, index: int, dirty: QRectF, selection: Selection | None) -> None:
         self._nests(painter, placed)

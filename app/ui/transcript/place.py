@@ -64,6 +64,16 @@ class Place(QObject):
         self._ahead.start()
         return moved
 
+    def unfold(self, index: int) -> None:
+        """Lays out a message that has opened or closed; it stays where it begins, and what follows moves."""
+        place = (index, self._view.column.top(index) - self._view.scrolled)
+        self.following = False
+        self._view.column.lay_out(index)
+        self._view.column.settle()
+        self._view.settle(place)
+        self.look()
+        self._view.viewport().update()
+
     def look(self) -> None:
         """Finds out whether the reader is at the end now."""
         bar = self._view.verticalScrollBar()

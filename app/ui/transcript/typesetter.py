@@ -12,6 +12,7 @@ from app.ui.transcript.blocks import Block, BlockKind, Nest, NestKind
 from app.ui.transcript.document import DocumentBuilder, TextStyle
 from app.ui.transcript.entry import Entry, Section
 from app.ui.transcript.highlight import Highlighter
+from app.ui.transcript.horizon import lay_out_mark
 from app.ui.transcript.layout_values import Laid, Placed
 from app.ui.transcript.measures import Measures
 
@@ -55,6 +56,9 @@ class Typesetter:
         if entry.role is Role.TOOL:
             laid.footer = None
             laid.height = y - self.measures.footer + 8
+        if entry.mark is not None:
+            laid.horizon = lay_out_mark(self.theme, entry.mark, laid.height, width)
+            laid.height += laid.horizon.height
         entry.laid, entry.height, entry.laid_width = laid, laid.height, width
         return laid
 

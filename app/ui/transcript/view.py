@@ -18,13 +18,14 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from app.domain.conversation import Role
-from app.domain.tree import MessageNode
+from app.domain.tree import Horizon, MessageNode
 from app.ui.theme import Theme
 from app.ui.transcript import accessibility, wording
 from app.ui.transcript.actions import MessageActions
 from app.ui.transcript.buttons import ActionButton
 from app.ui.transcript.column import Column
 from app.ui.transcript.entry import Entry, Section
+from app.ui.transcript.horizon import HorizonLine
 from app.ui.transcript.layout_values import Placed
 from app.ui.transcript.markdown import make_parser
 from app.ui.transcript.measures import column_width
@@ -41,15 +42,18 @@ from app.ui.transcript.typesetter import Typesetter
 class TranscriptView(QAbstractScrollArea):
     """Shows one path of a conversation.
 
-    Signals: ``regenerate_requested``, ``edit_requested`` and ``version_requested`` carry a node's id (the last one the
-    sibling's that the reader wants to see); ``link_activated`` an http, https or mailto address, which has not been
-    opened; ``copy_requested`` the text that has just been put on the clipboard.
+    Signals: ``regenerate_requested``, ``continue_requested``, ``edit_requested`` and ``version_requested`` carry a node's id (the last one the
+    sibling's that the reader wants to see), ``pin_requested`` an id and whether to keep it in the model's view;
+    ``link_activated`` an http, https or mailto address, which has not been opened; ``copy_requested`` the text that
+    has just been put on the clipboard.
     """
 
     copy_requested = Signal(str)
     regenerate_requested = Signal(int)
     edit_requested = Signal(int)
+    continue_requested = Signal(int)
     version_requested = Signal(int)
+    pin_requested = Signal(int, bool)
     link_activated = Signal(str)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -62,6 +66,7 @@ class TranscriptView(QAbstractScrollArea):
         self._painter = Painter(theme)
         self._reading = Reading()
         self.place = Place(self)
+        self.horizon = HorizonLine(self)
         self._grown: dict[int, Entry] = {}
         self._interface: accessibility.TranscriptInterface | None = None
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -85,9 +90,13 @@ class TranscriptView(QAbstractScrollArea):
     # ---- what the chat pane calls
 
     def show_path(
-        self, nodes: tuple[MessageNode, ...], versions: Versions | None = None, streaming: int | None = None
+        self,
+        nodes: tuple[MessageNode, ...],
+        versions: Versions | None = None,
+        streaming: int | None = None,
+        horizon: Horizon | None = None,
     ) -> None:
-        """Shows these messages instead of the present ones.
+        """Shows these messages instead of the present ones, with a line at the ``horizon`` of the model's view.
 
         Another conversation is shown from its end; of the same one (its first message was shown before) the reader
         keeps their place. ``streaming`` is the id of the answer that is being written, if any.
@@ -100,6 +109,7 @@ class TranscriptView(QAbstractScrollArea):
         entries = path_entries(nodes, versions, streaming, known, self.open_reasoning)
         self.selection = None
         self.message_actions.hover(None)
+        self.horizon.start(horizon, entries)
         self.column.set_entries(entries)
         self.place.following = not same or self.place.following
         self.settle(place if same else None)
@@ -110,6 +120,7 @@ class TranscriptView(QAbstractScrollArea):
         if self.column.index_of(node.id) is not None:
             return
         self.column.append(new_entry(node, versions, not node.complete, self.open_reasoning))
+        self.horizon.append(self.column.entries)
         self.place.following = self.place.following or node.message.role is Role.USER
         self.settle(self.place.anchor())
         self.viewport().update()
@@ -139,6 +150,19 @@ class TranscriptView(QAbstractScrollArea):
         self._grown[index] = self.column.entries[index]
         self._reading = Reading()
         self.pace.flush()
+        self.viewport().update()
+
+    def resume(self, node: MessageNode) -> None:
+        """An answer that was cut short goes on in its place; ``grow`` brings the rest."""
+        index = self.column.index_of(node.id)
+        if index is None:
+            return
+        self.column.entries[index].resume(node)
+        self._reading = Reading()
+        place = self.place.anchor()
+        self.column.lay_out(index)
+        self.column.settle()
+        self.settle(place)
         self.viewport().update()
 
     def set_reading(self, done: int, total: int) -> None:
@@ -246,7 +270,6 @@ class TranscriptView(QAbstractScrollArea):
         place = self.place.anchor()
         self.column.set_width(self._text_width())
         self.settle(place)
-        self._update_new_text()
         self.viewport().update()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
@@ -320,15 +343,9 @@ class TranscriptView(QAbstractScrollArea):
         """Opens or closes what a message folds; its title stays where it is, what follows moves."""
         entry = self.column.entries[index]
         entry.open = not entry.open
-        place = (index, self.column.top(index) - self.scrolled)
-        self.place.following = False
         self.selection = None
-        self.column.lay_out(index)
-        self.column.settle()
-        self.settle(place)
-        self.place.look()
+        self.place.unfold(index)
         self._update_new_text()
-        self.viewport().update()
 
     # ---- keys and mouse
 

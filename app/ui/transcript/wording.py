@@ -49,6 +49,11 @@ def answer_again() -> str:
     return translate("Transcript", "Answer again")
 
 
+def go_on() -> str:
+    """Goes on with an answer that was cut short."""
+    return translate("Transcript", "Continue")
+
+
 def previous_version() -> str:
     """Goes to an older version."""
     return translate("Transcript", "Previous version")

@@ -20,7 +20,7 @@ from tests.widget.transcript.conftest import Reader, answer, user
 
 SCALES = (0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
 TEXT = "Run this:\n\n```python\nprint('hello')\n```"
-ICONS = ("copy", "regenerate", "previous", "next")
+ICONS = ("copy", "regenerate", "pin", "previous", "next")
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_icons_stay_in_line(shown: Callable[[float], Reader], scale: float) -> N
     middle = origin.y() + placed.frame.y() + m.code_header / 2
     assert code.y() + code.height() / 2 == pytest.approx(middle, abs=1)
     assert code.geometry().right() < origin.x() + placed.frame.right()
-    row = [reader.button(5, action) for action in ("copy", "regenerate", "previous", "version", "next")]
+    row = [reader.button(5, action) for action in ("copy", "regenerate", "pin", "previous", "version", "next")]
     for one, other in pairwise(row):
         assert other.x() == pytest.approx(one.x() + one.width(), abs=1)
         assert (other.y(), other.height()) == (one.y(), one.height())
