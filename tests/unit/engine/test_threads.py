@@ -1,0 +1,168 @@
+"""The number of threads follows what the machine has to spare; in simulated time."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.engine.threads import ThreadPace, levels
+
+Cost = Callable[[int, float], float]
+"""Seconds of a token with so many threads at a moment."""
+
+
+@dataclass
+class Run:
+    """What a machine did with a pace: (when, threads, seconds) of every token."""
+
+    tokens: list[tuple[float, int, float]]
+
+    def between(self, begin: float, end: float) -> list[tuple[float, int, float]]:
+        return [token for token in self.tokens if begin <= token[0] < end]
+
+    def speed(self, begin: float, end: float) -> float:
+        """Tokens per second."""
+        part = self.between(begin, end)
+        return len(part) / sum(seconds for _, _, seconds in part)
+
+    def share(self, threads: int, begin: float, end: float) -> float:
+        """The part of the time with so many threads."""
+        part = self.between(begin, end)
+        return sum(s for _, n, s in part if n == threads) / sum(s for _, _, s in part)
+
+    def changes(self, begin: float, end: float) -> int:
+        numbers = [n for _, n, _ in self.between(begin, end)]
+        return sum(a != b for a, b in itertools.pairwise(numbers))
+
+
+def simulate(pace: ThreadPace, cost: Cost, until: float, *, noise: float = 0.05, now: float = 0.0) -> Run:
+    """Decode until then; each token is off by up to the noise, evenly."""
+    chance = random.Random(5)
+    run = Run([])
+    while now < until:
+        threads = pace.threads
+        seconds = cost(threads, now) * (1 + noise * chance.uniform(-1, 1))
+        now += seconds
+        run.tokens.append((now, threads, seconds))
+        pace.took(seconds, now)
+    return run
+
+
+def two_cores(threads: int, now: float, *, begin: float = 5.0, end: float = 15.0) -> float:
+    """As measured on two cores with gpt-oss's shape in 344 MB: a neighbour comes and goes."""
+    busy = begin <= now < end
+    if threads == 1:
+        return 0.0115
+    return 0.055 if busy else 0.0095
+
+
+def test_all_threads_while_nobody_else_computes() -> None:
+    run = simulate(ThreadPace(2), lambda n, _: two_cores(n, 0.0), 20)
+    assert run.share(2, 1, 20) > 0.97
+    assert run.speed(0, 20) > 0.98 / 0.0095
+
+
+def test_a_neighbour_costs_one_core_and_no_more() -> None:
+    run = simulate(ThreadPace(2), two_cores, 30)
+    assert run.share(2, 1, 5) > 0.95
+    assert run.speed(5, 15) > 0.85 / 0.0115  # the time to notice, and what trials cost
+    assert run.share(1, 6, 15) > 0.85
+    assert run.share(2, 20, 30) > 0.95  # at most the longest pause after it has gone
+    assert run.speed(20, 30) > 0.97 / 0.0095
+
+
+def test_a_pace_that_begins_beside_a_neighbour_finds_out_within_a_second() -> None:
+    run = simulate(ThreadPace(2), lambda n, _: two_cores(n, 6.0), 30)
+    assert run.share(1, 1, 30) > 0.9
+
+
+def test_what_was_learnt_lasts_between_answers() -> None:
+    pace = ThreadPace(2)
+    simulate(pace, lambda n, _: two_cores(n, 6.0), 10)
+    run = simulate(pace, lambda n, _: two_cores(n, 6.0), 101, now=100.0)
+    assert run.tokens[0][1] == 1
+
+
+def test_no_back_and_forth_where_numbers_are_as_good() -> None:
+    run = simulate(ThreadPace(4), lambda _n, _now: 0.02, 60, noise=0.15)
+    assert run.changes(0, 60) < 60  # at most a trial in two seconds, with two changes each
+    assert run.speed(0, 60) == pytest.approx(50, rel=0.02)
+
+
+def test_a_change_that_costs_does_not_swing() -> None:
+    """Where neighbours come and go twice a second, it settles on what is good on the whole."""
+
+    def flicker(threads: int, now: float) -> float:
+        return two_cores(threads, 6.0 if now * 2 % 1 < 0.5 else 0.0)
+
+    run = simulate(ThreadPace(2), flicker, 30)
+    assert run.speed(5, 30) > 0.75 / 0.0115
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 4, 8, 12])
+def test_many_cores_settle_near_the_best(taken: int) -> None:
+    """16 cores of which neighbours hold some: every thread beyond the free ones makes all wait."""
+
+    def cost(threads: int, _now: float) -> float:
+        alone = 0.002 + 0.048 / threads
+        return alone if threads <= 16 - taken else 3 * alone
+
+    best = min(cost(n, 0) for n in levels(16))
+    run = simulate(ThreadPace(16), cost, 30)
+    assert run.speed(15, 30) > 0.85 / best
+
+
+def test_a_hiccup_changes_little() -> None:
+    run = simulate(ThreadPace(2), lambda n, now: 0.0095 if n == 2 else 0.0115, 10)
+    pace = ThreadPace(2)
+    hiccups = iter(range(10**6))
+    again = simulate(pace, lambda n, now: 0.1 if next(hiccups) % 50 == 49 else (0.0095 if n == 2 else 0.0115), 10)
+    assert again.share(2, 1, 10) > 0.9
+    assert run.share(2, 1, 10) > 0.9
+
+
+def test_slow_tokens_are_few_trials() -> None:
+    """gpt-oss-20b on two cores: a quarter of a second a token."""
+    run = simulate(ThreadPace(2), lambda n, _now: 0.24 if n == 2 else 0.4, 600)
+    assert run.share(2, 10, 600) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(1, (1,)), (2, (2, 1)), (4, (4, 3, 2, 1)), (8, (8, 7, 6, 4, 2, 1)), (16, (16, 15, 12, 8, 4, 1))],
+)
+def test_levels(most: int, expected: tuple[int, ...]) -> None:
+    assert levels(most) == expected
+
+
+@given(st.integers(1, 64), st.lists(st.floats(0, 1e3), max_size=200), st.lists(st.floats(0, 30), max_size=200))
+def test_never_less_than_one_nor_more_than_all(most: int, times: list[float], pauses: list[float]) -> None:
+    pace = ThreadPace(most)
+    now = 0.0
+    for seconds, pause in zip(times, pauses, strict=False):
+        now += seconds + pause
+        threads = pace.took(seconds, now)
+        assert threads == pace.threads
+        assert threads in levels(most)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 32), st.floats(0.05, 1.0), st.integers(0, 1000))
+def test_whatever_happened_all_threads_come_back(most: int, seconds: float, seed: int) -> None:
+    """Once more threads are faster again, it ends with all of them."""
+    chance = random.Random(seed)
+    pace = ThreadPace(most)
+    now = 0.0
+    for _ in range(300):
+        spent = chance.uniform(0.001, 0.1)
+        now += spent
+        pace.took(spent, now)
+    run = simulate(pace, lambda n, _: seconds * (0.1 + 0.9 / n), now + 40 + 40 * seconds, noise=0.0, now=now)
+    last = run.tokens[-20:]
+    assert max(n for _, n, _ in last) >= most * 3 // 4
