@@ -77,7 +77,7 @@ class LlamaContext:
         """Let LoRA adapters (handles of the model's, and how strongly each counts) take part from now on."""
         if not adapters:
             return
-        handles = (ctypes.c_void_p * len(adapters))(*(handle for handle, _ in adapters))
+        handles = (_state.llama_adapter_lora_p_ctypes * len(adapters))(*(handle for handle, _ in adapters))
         scales = (ctypes.c_float * len(adapters))(*(scale for _, scale in adapters))
         status = _state.llama_set_adapters_lora(self._context, handles, len(adapters), scales)
         if status != 0:
