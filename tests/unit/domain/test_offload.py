@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 def mac(chip: str, ram: float, free: float, working_set: int) -> Hardware:
     """GB as bought and free, and what Metal recommends as the most for the graphics, in MiB as llama.cpp reads it."""
-    metal = Device("MTL0", chip, DeviceKind.GRAPHICS, "MTL", working_set * MIB, working_set * MIB)
+    metal = Device("MTL0", chip, DeviceKind.INTEGRATED, "MTL", working_set * MIB, working_set * MIB)
     return Hardware("darwin", chip, 8, int(ram * GIB), int(free * GIB), (metal,))
 
 

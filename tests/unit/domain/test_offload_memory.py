@@ -107,7 +107,7 @@ def test_all_on_a_card_leaves_the_embedding() -> None:
     assert memory.device_weights == GPT_OSS_20B.total_bytes - GPT_OSS_20B.input_bytes
     assert (memory.mapped_weights, memory.ram_weights, memory.ram_cache) == (GPT_OSS_20B.input_bytes, 0, 0)
     assert memory.device_compute == compute_bytes(GPT_OSS_20B, LoadPlan(context=32_768, batch=512))
-    assert memory.ram_compute < memory.device_compute
+    assert memory.ram_compute == memory.device_compute
 
 
 def test_experts_leave_the_card_layer_by_layer() -> None:
