@@ -50,6 +50,7 @@ class TerminalChat:
         self._paint = paint
         self._show_reasoning = show_reasoning
         self._aloud = False  # this turn has said something besides its reasoning
+        self._left_out = 0
 
     def run(self) -> int:
         """Until the input ends or /quit; the exit status."""
@@ -121,6 +122,18 @@ class TerminalChat:
         else:
             self._output.write("\n")
             self._aside(f"{_ending(event)}\n")
+            self._say_left_out(event.usage.left_out)
+
+    def _say_left_out(self, count: int) -> None:
+        """Tell when more of the conversation has left the model's view than before."""
+        if count > self._left_out:
+            messages = "1 message" if count == 1 else f"{count} messages"
+            print(
+                f"alcove: The model no longer sees the oldest part of this conversation ({messages}). "
+                "/new starts again; a larger context length in the settings makes room for more.",
+                file=sys.stderr,
+            )
+        self._left_out = count
 
     def _aside(self, text: str) -> None:
         """Words beside the answer, in a quieter colour."""

@@ -1,6 +1,7 @@
 """ask, chat and prompt as a person, a script or a pipe runs them: the real program, child and demo model."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.store.paths import ProfilePaths
 from tests.e2e.headless import DEMO, ROOT, alcove
 
 CONVERSATION = {
@@ -40,7 +42,7 @@ def test_ask_json_is_one_object_with_every_key() -> None:
     assert set(answer) == {
         *("model", "reasoning", "commentary", "answer", "tool_calls", "finish_reason", "usage", "timings")
     }
-    assert set(answer["usage"]) == {"prompt_tokens", "reused_tokens", "completion_tokens", "left_out"}
+    assert set(answer["usage"]) == {"prompt_tokens", "reused_tokens", "completion_tokens", "left_out", "kept"}
     assert set(answer["timings"]) == {"load_s", "prefill_s", "first_token_s", "decode_tokens_per_s"}
     assert answer["finish_reason"] == "stop"
     assert answer["usage"]["prompt_tokens"] > answer["usage"]["reused_tokens"] >= 0
@@ -166,6 +168,29 @@ def test_chat_in_the_terminal(tmp_path: Path) -> None:
     assert "Demo guide (built in)" in done.stdout
     assert "The reasoning effort is low." in done.stdout
     assert "\x1b[" not in done.stdout
+
+
+def test_a_conversation_longer_than_the_memory_goes_on_and_says_so(tmp_path: Path) -> None:
+    paths = ProfilePaths.locate(tmp_path)
+    paths.create()
+    paths.settings_file.write_text("[generation]\ncontext_length = 512\ntemperature = 0.0\n", encoding="utf-8")
+    questions = ["What is Alcove?", "Is it private?", "What is temperature?", "What is a token?"] * 3
+    done = alcove("chat", "--effort", "low", "--profile-dir", str(tmp_path), stdin="\n".join(questions) + "\n")
+    assert done.returncode == 0
+    assert done.stdout.count("tokens, ") == len(questions)
+    said = re.findall(r"no longer sees the oldest part of this conversation \((\d+) messages?\)", done.stderr)
+    counts = [int(count) for count in said]
+    assert counts
+    assert counts == sorted(set(counts))
+    assert len(done.stderr.splitlines()) == len(counts)
+    lines = [json.dumps({"prompt": question}) for question in questions]
+    done = alcove("chat", "--effort", "low", "--jsonl", "--profile-dir", str(tmp_path), stdin="\n".join(lines) + "\n")
+    finished = [event for event in map(json.loads, done.stdout.splitlines()) if event["type"] == "finished"]
+    left_out = [event["usage"]["left_out"] for event in finished]
+    assert len(left_out) == len(questions)
+    assert left_out == sorted(left_out)
+    assert sorted({count for count in left_out if count}) == counts
+    assert finished[-1]["usage"]["kept"][0] == 0
 
 
 def test_headless_commands_write_no_chats(tmp_path: Path) -> None:
