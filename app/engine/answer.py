@@ -118,13 +118,17 @@ class Answer:
         loaded = self._loaded
         sample, decode, remember = sampler.sample, loaded.context.decode, loaded.memory.tokens.append
         parse, take, cancelled = self._parser.decode, self._deltas.take, self._cancelled.is_set
+        now, use_threads = time.perf_counter, loaded.context.use_threads
+        # A seed promises the same answer, which another number of threads can change.
+        pace = loaded.pace if self._request.sampling.seed is None else None
+        use_threads(loaded.context.all_threads if pace is None else pace.threads)
         stops = loaded.format.stops
         # The last token of an answer need not be in memory, so one more is sampled than there is room.
         limit = loaded.context.size - len(loaded.memory.tokens) + 1
         if self._request.sampling.max_tokens:
             limit = min(limit, self._request.sampling.max_tokens)
         token = sample()
-        self._first = time.perf_counter()
+        self._first = now()
         sampled = 0
         while True:
             sampled += 1
@@ -139,6 +143,10 @@ class Answer:
                 return FinishReason.LENGTH
             if cancelled():
                 return FinishReason.CANCELLED
+            begin = now()
             decode(token)
             remember(token)
-            token = sample()
+            token = sample()  # a graphics card's part ends here
+            if pace is not None:
+                end = now()
+                use_threads(pace.took(end - begin, end))

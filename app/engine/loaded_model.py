@@ -5,6 +5,7 @@ from app.engine.chat_keeper import ChatKeeper
 from app.engine.llama.context import LlamaContext
 from app.engine.llama.model import LlamaModel
 from app.engine.memory import SequenceMemory
+from app.engine.threads import ThreadPace
 
 
 class LoadedModel:
@@ -16,6 +17,7 @@ class LoadedModel:
         self.format = chat_format
         self.memory = SequenceMemory(context)
         self.keeper: ChatKeeper | None = None
+        self.pace = ThreadPace(context.all_threads) if context.on_processor else None
 
     def close(self) -> None:
         """Keep what is worth keeping, and free the weights and the memory."""

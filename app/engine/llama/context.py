@@ -57,6 +57,10 @@ class LlamaContext:
         self._batch = llama.llama_batch_get_one(self._tokens, 1)
         self._never: Any = llama.ggml_abort_callback(0)
         self.size = llama.llama_n_ctx(context)
+        self.threads = self.all_threads = plan.threads
+        layers = llama.llama_model_n_layer(model)
+        self.on_processor = plan.gpu_layers <= layers or plan.cpu_experts > 0
+        """Whether the processor computes a part of each token."""
         # How many steps of about the longest length a batch has, between which it can be stopped: the processor asks
         # after each operation, and a layer's longest, one of three experts' matrices, takes less than half its time. A
         # graphics card never asks.
@@ -82,6 +86,14 @@ class LlamaContext:
         status = _state.llama_set_adapters_lora(self._context, handles, len(adapters), scales)
         if status != 0:
             raise RuntimeError(f"llama_set_adapters_lora returned {status}")
+
+    def use_threads(self, threads: int) -> None:
+        """Decode the next tokens with so many. With flash attention and 512 tokens or more that changes their logits'
+        last bits: llama.cpp divides the KV cache among the threads. Prefill keeps the plan's.
+        """
+        if threads != self.threads:
+            self.threads = threads
+            llama.llama_set_n_threads(self._context, threads, self.all_threads)
 
     def clear(self) -> None:
         """Forget everything that was read."""
