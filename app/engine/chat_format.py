@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.generation import FinishReason
-from app.engine.llama.model import LlamaModel
 from app.engine.token_cache import TokenCache
 from app.harmony.encoding import PromptEncoder
 from app.harmony.events import HarmonyEvent
@@ -14,6 +13,9 @@ from app.harmony.parsing import HarmonyParser
 from app.harmony.rendering import OPENING, head, render, turns, unfinished_turns
 from app.harmony.segments import Control, Segment
 from app.harmony.vocabulary import stop_ids
+
+if TYPE_CHECKING:
+    from app.engine.llama.model import LlamaModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class ChatFormat(Protocol):
 class HarmonyFormat:
     """gpt-oss's own format."""
 
-    def __init__(self, model: LlamaModel) -> None:
+    def __init__(self, model: "LlamaModel") -> None:
         self._model = model
         self._cache = TokenCache(PromptEncoder(model).runs)
         self.stops = stop_ids(model) | {t for t in model.special_tokens if model.ends_generation(t)}

@@ -1,11 +1,14 @@
 """What is in the KV cache: which tokens, how they were read, and how much of a prompt they spare."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from app.domain.errors import UserError
 from app.engine.checkpoints import Checkpoints
-from app.engine.llama.context import LlamaContext
 from app.engine.memory_image import MemoryImage, WindowImage
+
+if TYPE_CHECKING:
+    from app.engine.llama.context import LlamaContext
 
 _STRETCH = 4096
 
@@ -17,7 +20,7 @@ class SequenceMemory:
     taken. What is kept is the very memory of a context that was fed ``batches`` and nothing else, to the last bit.
     """
 
-    def __init__(self, context: LlamaContext) -> None:
+    def __init__(self, context: "LlamaContext") -> None:
         self._context = context
         self._read: list[tuple[int, int]] = []
         self._checkpoints = Checkpoints()

@@ -12,32 +12,7 @@ from app.engine.fitting import next_dialogue
 from app.engine.hardware import on_battery
 from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import Event, Generate, Settled, SettleWhen
-
-GIVE_WAY_S = 0.015
-"""A request that comes meanwhile waits no longer for the step that is being done."""
-
-LEAST, FIRST = 16, 32
-"""Tokens of a slice. Fewer cost almost the same time, and most of it is spent on fetching the weights."""
-
-
-class Pace:
-    """How many tokens are read at once, so that a request can be given way to in time.
-
-    The processor's part of llama.cpp can be stopped between two steps of its work, many to a layer; a graphics card
-    only between two slices.
-    """
-
-    def __init__(self, steps: int, batch: int) -> None:
-        """``steps`` of about the same length that a slice can be stopped between."""
-        self._goal_s = GIVE_WAY_S * steps
-        self._batch = batch
-        self.tokens = min(FIRST, batch)
-
-    def took(self, tokens: int, seconds: float) -> None:
-        """A slice of so many tokens took so long."""
-        fitting = int(tokens * self._goal_s / max(seconds, 1e-6))
-        # Short slices say little of long ones.
-        self.tokens = min(self._batch, max(LEAST, min(fitting, 2 * self.tokens)))
+from app.engine.slices import SliceSize
 
 
 class Outcome(Enum):
@@ -57,7 +32,7 @@ class Settling:
         self._dialogue = _with_answer(request, message)
         self._send = send
         self._opening: Prompt | None = None
-        self._pace = Pace(loaded.context.steps_of_a_batch, loaded.context.batch)
+        self._size = SliceSize(loaded.context.steps_of_a_batch, loaded.context.batch)
         self._tokens = 0
         self._seconds = 0.0
 
@@ -73,12 +48,12 @@ class Settling:
             return Outcome.USELESS
         done = memory.keep(opening.tokens, whole=True)
         while done < total:
-            part = opening.tokens[done : done + self._pace.tokens]
+            part = opening.tokens[done : done + self._size.tokens]
             started = time.perf_counter()
             if wanted() or not memory.read(part, wanted):
                 self._seconds += time.perf_counter() - begin
                 return Outcome.GAVE_WAY
-            self._pace.took(len(part), time.perf_counter() - started)
+            self._size.took(len(part), time.perf_counter() - started)
             done += len(part)
             self._tokens += len(part)
         memory.checkpoint()

@@ -33,3 +33,26 @@ def _cuts(prompt: Prompt, done: int) -> list[int]:
         if opening - max(done, last) >= WORTHWHILE:
             cuts.append(opening)
     return cuts
+
+
+GIVE_WAY_S = 0.015
+"""Reading ahead takes no step that is longer: a request may wait for its end."""
+
+LEAST, FIRST = 16, 32
+"""Tokens. Fewer take almost as long: most of the time goes into fetching the weights."""
+
+
+class SliceSize:
+    """How many tokens are read ahead at once, so that a request can be given way to in time."""
+
+    def __init__(self, steps: int, batch: int) -> None:
+        """``steps`` of about the same length that a slice can be stopped between."""
+        self._goal_s = GIVE_WAY_S * steps
+        self._batch = batch
+        self.tokens = min(FIRST, batch)
+
+    def took(self, tokens: int, seconds: float) -> None:
+        """A slice of so many tokens took so long."""
+        fitting = int(tokens * self._goal_s / max(seconds, 1e-6))
+        # Short slices say little of long ones.
+        self.tokens = min(self._batch, max(LEAST, min(fitting, 2 * self.tokens)))

@@ -1,0 +1,52 @@
+"""What is in the KV cache after anything that people do, against contexts that read it all anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.domain.load_plan import LoadPlan
+from tests.support.engine import DEMO
+from tests.support.memory_trials import Trial, random_gpt_oss, tried
+from tests.support.tiny_model import TinyModel
+
+# The window is 128 tokens wide, its ring has 256 cells: chats go round it several times, in batches of 32.
+PLAN = LoadPlan(context=1024, threads=1, batch=32)
+EVERYTHING = {"edited", "regenerated", "switched", "settled", "gave way", "stopped", "stopped reading", "reused"}
+
+
+def test_logits_are_those_of_the_same_batches_read_anew() -> None:
+    result = tried(Trial(str(DEMO), PLAN, seeds=(1, 2), steps=25))
+    assert result.problems == []
+    assert result.done.keys() >= EVERYTHING
+    assert result.done["compared"] > 30
+
+
+def test_a_narrow_window_of_a_random_model(tmp_path: Path) -> None:
+    model = random_gpt_oss(tmp_path / "random.gguf", DEMO, window=20)
+    result = tried(Trial(str(model), PLAN, seeds=(3,), steps=25))
+    assert result.problems == []
+    assert result.done["reused"] > 10
+
+
+def test_two_threads() -> None:
+    """Decoding shares the cells out between threads, so their number has a part in the last bits."""
+    result = tried(Trial(str(DEMO), replace(PLAN, threads=2), seeds=(4,), steps=4, margins=False))
+    assert result.problems == []
+
+
+def test_a_model_without_a_window(tmp_path: Path) -> None:
+    """Its memory is cut anywhere. Cutting inside a batch leaves what is not to the last bit what the rest gives."""
+    model = TinyModel().random(tmp_path / "llama.gguf")
+    result = tried(Trial(str(model), PLAN, seeds=(5,), steps=20))
+    assert [problem for problem in result.problems if "off at" not in problem] == []
+    assert result.done["reused"] > 10
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_many_more_chats(seed: int) -> None:
+    result = tried(Trial(str(DEMO), PLAN, seeds=(seed,), steps=60))
+    assert result.problems == []

@@ -1,0 +1,387 @@
+"""Random chats through the real session in a process of its own, checked against contexts that read everything anew.
+
+After each step the logits must be those of a reference context that was fed the batches which the session names, to the
+last bit; and where a context that read the same tokens in other batches is sure of its next token, the same must be
+next here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+from app.domain.conversation import Dialogue, Message, Role
+from app.domain.generation import Sampling
+from app.domain.load_plan import LoadPlan
+from app.engine.protocol import (
+    AnswerText,
+    CommentaryText,
+    Event,
+    Finished,
+    Generate,
+    Load,
+    PromptReady,
+    ReasoningText,
+    Settled,
+    SettleWhen,
+    ToolCalled,
+)
+
+MARGIN = 0.5
+LONGEST_CHAT = 400
+"""Tokens, about: what is read anew after each step costs time."""
+
+PATIENCE_S = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a child goes through. ``steps`` random steps for each seed. ``margins``: compare other batches too."""
+
+    model: str
+    plan: LoadPlan
+    seeds: tuple[int, ...]
+    steps: int
+    margins: bool = True
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of it."""
+
+    problems: list[str] = field(default_factory=list)
+    done: dict[str, int] = field(default_factory=dict)
+    """How often each thing happened; a trial in which something never did proves nothing of it."""
+
+    def count(self, what: str) -> None:
+        self.done[what] = self.done.get(what, 0) + 1
+
+
+def tried(trial: Trial) -> Result:
+    """Run it in a spawned process, because llama.cpp is never loaded in the tests' own."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(there, trial))
+    child.start()
+    there.close()
+    try:
+        assert here.poll(PATIENCE_S), "the trial does not come to an end"
+        result: Result | str = here.recv()
+    finally:
+        here.close()
+        child.terminate()
+        child.join()
+    assert isinstance(result, Result), result
+    return result
+
+
+def _child(connection: Connection, trial: Trial) -> None:
+    import traceback
+
+    try:
+        connection.send(_run(trial))
+    except BaseException:
+        connection.send(traceback.format_exc())
+        raise
+
+
+def _run(trial: Trial) -> Result:
+    result = Result()
+    with _machine(trial) as machine:
+        for seed in trial.seeds:
+            Walk(machine, random.Random(seed), result, f"seed {seed}").go(trial.steps)
+    return result
+
+
+class Countdown(Flag):
+    """A cancel flag that is raised after it was asked so often, in the middle of whatever is being done."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._left = times
+
+    def is_set(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+
+class AfterTokens(Flag):
+    """A cancel flag that is raised when so many more tokens were decoded."""
+
+    def __init__(self, machine: Machine, tokens: int) -> None:
+        super().__init__()
+        self._machine = machine
+        self._last = machine.decoded + tokens
+
+    def is_set(self) -> bool:
+        return self._machine.decoded >= self._last
+
+
+class Machine:
+    """A session with its model, and the two contexts that it is compared with."""
+
+    def __init__(self, trial: Trial) -> None:
+        from app.engine.child import spin_briefly
+
+        spin_briefly()
+        from app.engine.llama.backends import load_backends
+        from app.engine.llama.library import LlamaLog
+        from app.engine.session import EngineSession
+
+        log = LlamaLog()
+        load_backends(log, graphics=False)
+        self.events: list[Event] = []
+        self.session = EngineSession(self.events.append, log)
+        self.session.load(Load(1, trial.model, trial.plan), Flag())
+        loaded: Any = self.session._loaded  # pyright: ignore[reportPrivateUsage]
+        self.loaded = loaded
+        self.margins = trial.margins
+        self._reference = loaded.model.context(trial.plan)
+        self._reference_fed: list[tuple[tuple[int, int], list[int]]] = []
+        self._other = loaded.model.context(replace(trial.plan, batch=trial.plan.batch * 3 + 1))
+        self._watch(loaded.context)
+        self.live = False
+        self.decoded = 0
+
+    def close(self) -> None:
+        self._reference.close()
+        self._other.close()
+        self.session.unload()
+
+    def _watch(self, context: Any) -> None:
+        """Note whether the context's logits are those of what is in memory."""
+
+        def watched(function: Callable[..., Any], live: Callable[[Any], bool]) -> Callable[..., Any]:
+            def call(*arguments: Any) -> Any:
+                self.live = False
+                value = function(*arguments)
+                self.live = live(value)
+                return value
+
+            return call
+
+        context.prefill = watched(context.prefill, lambda read: read)
+        context.decode = watched(context.decode, self._count_decoded)
+        for name in ("trim", "clear", "restore", "restore_window"):
+            setattr(context, name, watched(getattr(context, name), lambda _: False))
+
+    def _count_decoded(self, _: object) -> bool:
+        self.decoded += 1
+        return True
+
+    def compare(self) -> str:
+        """What is wrong with the logits of the last token in memory, "" when nothing is."""
+        memory = self.loaded.memory
+        fed = [(batch, memory.tokens[batch[0] : sum(batch)]) for batch in memory.batches]
+        known = self._reference_fed
+        if fed[: len(known)] != known:
+            self._reference.clear()
+            known.clear()
+        for batch, tokens in fed[len(known) :]:
+            assert self._reference.prefill(tokens, lambda: False)
+            known.append((batch, tokens))
+        place = 0
+        for start, length in memory.batches:
+            if start != place:
+                return f"the batches have a gap at {place}"
+            place += length
+        if place != len(memory.tokens):
+            return f"the batches end at {place}, the tokens at {len(memory.tokens)}"
+        here, there = _logits(self.loaded), _logits(self.loaded, self._reference)
+        if here.tobytes() != there.tobytes():
+            return f"{max(abs(a - b) for a, b in zip(here, there, strict=True))} off at {len(memory.tokens)} tokens"
+        return self._compare_margin(here) if self.margins else ""
+
+    def _compare_margin(self, here: Any) -> str:
+        tokens = self.loaded.memory.tokens
+        self._other.clear()
+        for start in range(0, len(tokens), self._other.batch):
+            assert self._other.prefill(tokens[start : start + self._other.batch], lambda: False)
+        other = _logits(self.loaded, self._other)
+        order = sorted(range(len(other)), key=other.__getitem__)
+        sure = other[order[-1]] - other[order[-2]] > MARGIN
+        if sure and max(range(len(here)), key=here.__getitem__) != order[-1]:
+            return f"another top token at {len(tokens)} tokens"
+        return ""
+
+
+@contextlib.contextmanager
+def _machine(trial: Trial) -> Iterator[Machine]:
+    machine = Machine(trial)
+    try:
+        yield machine
+    finally:
+        machine.close()
+
+
+def _logits(loaded: Any, context: Any = None) -> Any:
+    import array
+    import ctypes
+
+    from app.engine.llama.library import llama
+
+    handle = (context or loaded.context)._context
+    place = llama.llama_get_logits_ith(handle, -1)
+    return array.array("f", ctypes.string_at(place, 4 * loaded.model.n_tokens))
+
+
+WORDS = (
+    *("what", "is", "alcove", "model", "a", "file", "chat", "the", "laptop", "memory", "of", "network", "why", "how"),
+    *("42", "read", "again", "and", "then", "<|end|>"),
+)
+
+
+class Walk:
+    """One user's random chats, all with the same instructions."""
+
+    def __init__(self, machine: Machine, rng: random.Random, result: Result, name: str) -> None:
+        self._machine = machine
+        self._rng = rng
+        self._result = result
+        self._name = name
+        instructions = self._text(rng.choice((0, 30, 100)))
+        self._empty = Dialogue((), date="2026-01-01", instructions=instructions)
+        self._chats = [self._empty]
+        self._chat = 0
+        self._id = 100
+
+    def go(self, steps: int) -> None:
+        for number in range(steps):
+            step = self._rng.choice(
+                (self._send, self._send, self._edit, self._regenerate, self._switch, self._settle, self._settle)
+            )
+            step()
+            if self._machine.live and self._machine.loaded.memory.tokens:
+                self._result.count("compared")
+                if problem := self._machine.compare():
+                    self._result.problems.append(f"{self._name} step {number} {step.__name__}: {problem}")
+
+    @property
+    def _dialogue(self) -> Dialogue:
+        return self._chats[self._chat]
+
+    def _text(self, words: int) -> str:
+        return " ".join(self._rng.choices(WORDS, k=words))
+
+    def _send(self, sampling: Sampling | None = None, flag: Flag | None = None) -> None:
+        if len(self._machine.loaded.memory.tokens) > LONGEST_CHAT:
+            self._chats[self._chat] = self._empty
+        text = self._text(self._rng.choice((1, 5, 20, 60, 120)))
+        self._ask(
+            replace(self._dialogue, messages=(*self._dialogue.messages, Message(Role.USER, text))), sampling, flag
+        )
+
+    def _edit(self) -> None:
+        places = [i for i, message in enumerate(self._dialogue.messages) if message.role is Role.USER]
+        if places:
+            place = self._rng.choice(places)
+            self._result.count("edited")
+            text = self._dialogue.messages[place].content + " " + self._text(self._rng.choice((1, 30)))
+            before = self._dialogue.messages[:place]
+            self._ask(replace(self._dialogue, messages=(*before, Message(Role.USER, text))))
+
+    def _regenerate(self) -> None:
+        if len(self._dialogue.messages) > 1:
+            self._result.count("regenerated")
+            self._ask(replace(self._dialogue, messages=self._dialogue.messages[:-1]))
+
+    def _switch(self) -> None:
+        if len(self._chats) < 3:
+            self._chats.append(self._empty)
+        self._chat = self._rng.randrange(len(self._chats))
+        self._result.count("switched")
+        self._send()
+
+    def _settle(self) -> None:
+        """A plain answer, and idle time, long enough or not."""
+        machine = self._machine
+        if self._rng.random() < 0.7:
+            self._send(Sampling(temperature=0), Flag())
+        before = len(machine.events)
+        machine.session.idle(Countdown(self._rng.choice((0, 5, 40, 150, 100_000))).is_set)
+        if any(isinstance(event, Settled) for event in machine.events[before:]):
+            self._result.count("settled")
+        elif machine.session._settling is not None:  # pyright: ignore[reportPrivateUsage]
+            self._result.count("gave way")
+
+    def _ask(self, dialogue: Dialogue, sampling: Sampling | None = None, flag: Flag | None = None) -> None:
+        machine, rng = self._machine, self._rng
+        self._id += 1
+        # Hot, so that the answer goes another way each time, and is not written as it would be read.
+        sampling = sampling or Sampling(
+            temperature=rng.choice((0, 1, 3)), seed=rng.randrange(1000), max_tokens=rng.choice((1, 2, 10, 30, 80))
+        )
+        if flag is None:
+            stops = (
+                Flag(),
+                Flag(),
+                Countdown(rng.choice((2, 60, 300, 700))),
+                AfterTokens(machine, rng.randrange(1, 40)),
+            )
+            flag = rng.choice(stops)
+        before = len(machine.events)
+        machine.session.generate(Generate(self._id, dialogue, sampling, settle=SettleWhen.ALWAYS), flag)
+        events = machine.events[before:]
+        finished = events[-1]
+        assert isinstance(finished, Finished), events[-1]
+        ready = [event for event in events if isinstance(event, PromptReady)]
+        self._check_account(finished, ready)
+        message = _answer(events)
+        if finished.reason.value == "cancelled":
+            self._result.count("stopped" if message.reasoning or message.content else "stopped reading")
+        if finished.usage.reused_tokens:
+            self._result.count("reused")
+        self._chats[self._chat] = replace(dialogue, messages=(*dialogue.messages, message))
+
+    def _check_account(self, finished: Finished, ready: list[PromptReady]) -> None:
+        usage = finished.usage
+        if not ready:  # stopped before the prompt was made
+            assert not usage.prompt_tokens
+            return
+        assert [(r.prompt_tokens, r.reused_tokens) for r in ready] == [(usage.prompt_tokens, usage.reused_tokens)]
+        assert usage.reused_tokens < usage.prompt_tokens
+
+
+def _answer(events: list[Event]) -> Message:
+    """The answer as the window's process puts it together."""
+    from app.domain.conversation import ToolCall
+
+    return Message(
+        Role.ASSISTANT,
+        content="".join(e.text for e in events if isinstance(e, AnswerText)),
+        reasoning="".join(e.text for e in events if isinstance(e, ReasoningText)),
+        commentary="".join(e.text for e in events if isinstance(e, CommentaryText)),
+        tool_calls=tuple(ToolCall(e.name, e.arguments) for e in events if isinstance(e, ToolCalled)),
+    )
+
+
+def random_gpt_oss(path: Path, like: Path, window: int, seed: int = 1) -> Path:
+    """A model of gpt-oss's architecture with random weights, ``window`` wide, and all else like another's."""
+    import gguf
+    import numpy as np
+
+    old = gguf.GGUFReader(like)
+    writer = gguf.GGUFWriter(path, "gpt-oss")
+    kinds = gguf.GGUFValueType
+    for name, entry in old.fields.items():
+        if name.startswith("GGUF.") or name == "general.architecture":
+            continue
+        value = window if name.endswith("sliding_window") else entry.contents()
+        writer.add_key_value(name, value, entry.types[0], entry.types[-1] if entry.types[0] is kinds.ARRAY else None)
+    rng = np.random.default_rng(seed)
+    for tensor in old.tensors:
+        shape = tuple(int(n) for n in reversed(tensor.shape))
+        noise = rng.normal(0, shape[-1] ** -0.5 * 3, shape) if len(shape) > 1 else np.ones(shape)
+        writer.add_tensor(tensor.name, noise.astype(np.float16 if int(tensor.tensor_type) == 1 else np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
