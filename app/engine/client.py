@@ -82,10 +82,14 @@ class EngineClient:
         *,
         log_level: str = "warning",
         cpu_variant: str = "",
+        graphics: bool = True,
         entry: Entry = child.run,
     ) -> None:
-        """``log_path`` takes the child's log, from ``log_level`` on; ``entry`` is the function that runs in it."""
-        self._options = ChildOptions(str(log_path) if log_path else "", cpu_variant, log_level)
+        """``log_path`` takes the child's log, from ``log_level`` on; ``entry`` is the function that runs in it.
+
+        ``cpu_variant`` and ``graphics`` are `ChildOptions`'.
+        """
+        self._options = ChildOptions(str(log_path) if log_path else "", cpu_variant, log_level, graphics)
         self._entry = entry
         self._lock = threading.Condition()
         self._inbox: deque[tuple[Report, int]] = deque()

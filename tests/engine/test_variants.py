@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +14,8 @@ from app.engine.client import EngineClient
 from app.engine.protocol import Hello
 from app.engine.variants import FILE_NAME, ProcessorVariants, library_folder
 from tests.support import trial_children
+from tests.support.backend_libraries import compile_library, copy_libraries, needs_compiler
 from tests.support.engine import DEMO
-
-COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-linux = pytest.mark.skipif(sys.platform != "linux" or COMPILER is None, reason="needs Linux and a C compiler")
-
-# What a variant's library has to have, as far as it gets: a score above all others, and a start that goes wrong.
-WRONG = """
-#include <unistd.h>
-int ggml_backend_score(void) {{ return 1 << 30; }}
-void * ggml_backend_init(void) {{ {body} return 0; }}
-"""
 
 
 def chooser(folder: Path | None, entry: variants.Entry = trial_children.all_fine) -> ProcessorVariants:
@@ -41,21 +29,12 @@ def chooser(folder: Path | None, entry: variants.Entry = trial_children.all_fine
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of llama.cpp's libraries that children load in place of the installed ones."""
-    installed = library_folder()
-    assert installed is not None
-    copy = tmp_path / "lib"
-    shutil.copytree(installed, copy)
-    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(copy))
-    return copy
+    return copy_libraries(tmp_path, monkeypatch)
 
 
 def spoil(library: Path, body: str) -> None:
     """Put a variant into the folder that calls itself the best one."""
-    assert COMPILER is not None
-    source = library / "wrong.c"
-    source.write_text(WRONG.format(body=body))
-    target = library / "libggml-cpu-wrong.so"
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", str(target), str(source)], check=True)
+    compile_library(library, "ggml-cpu-wrong", body)
 
 
 def test_the_best_real_variant_works_and_is_what_an_engine_child_loads(tmp_path: Path) -> None:
@@ -77,7 +56,7 @@ def first_backend(variant: str) -> str:
         client.close()
 
 
-@linux
+@needs_compiler
 def test_a_variant_that_dies_of_an_illegal_instruction_is_left_out(
     library: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -88,7 +67,7 @@ def test_a_variant_that_dies_of_an_illegal_instruction_is_left_out(
     assert first_backend(name) == f"cpu-{name}"
 
 
-@linux
+@needs_compiler
 def test_a_variant_that_hangs_is_left_out(library: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     spoil(library, "for (;;) pause();")
     name = ProcessorVariants(tmp_path, DEMO, patience_s=3).choose()
@@ -96,13 +75,13 @@ def test_a_variant_that_hangs_is_left_out(library: Path, tmp_path: Path, caplog:
     assert any("wrong does not work here: it hangs" in message for message in caplog.messages)
 
 
-@linux
+@needs_compiler
 def test_a_variant_that_llama_cpp_does_not_take_is_left_out(library: Path, tmp_path: Path) -> None:
     spoil(library, "")
     assert ProcessorVariants(tmp_path, DEMO).choose() not in ("", "wrong")
 
 
-@linux
+@needs_compiler
 def test_the_lowest_variant_is_enough(library: Path, tmp_path: Path) -> None:
     spoil(library, "__builtin_trap();")
     for path in library.glob("libggml-cpu-*.so"):
@@ -111,7 +90,7 @@ def test_the_lowest_variant_is_enough(library: Path, tmp_path: Path) -> None:
     assert ProcessorVariants(tmp_path, DEMO).choose() in ("x64", "armv8.0_1")
 
 
-@linux
+@needs_compiler
 def test_nothing_is_chosen_where_nothing_works(library: Path, tmp_path: Path) -> None:
     for path in library.glob("libggml-cpu-*.so"):
         path.unlink()
