@@ -245,7 +245,9 @@ def test_a_chat_with_calls_goes_through_every_template(formats: dict[str, Templa
         assert said in text
 
 
-@pytest.mark.parametrize("parameters", ["", "[]", "null", "{", "[" * 5000, '{"a":' * 100 + "1" + "}" * 100])
+@pytest.mark.parametrize(
+    "parameters", ["", f'{{"a": {"9" * 50}, "b": NaN}}', "[]", "null", "{", "[" * 5000, '{"a":' * 100 + "1" + "}" * 100]
+)
 def test_odd_parameters_and_arguments(formats: dict[str, TemplateFormat], parameters: str) -> None:
     call = Message(ASSISTANT, tool_calls=(ToolCall("odd", parameters),))
     dialogue = Dialogue((Message(USER, "q"), call, Message(USER, "r")), DATE, tools=(Tool("odd", "", parameters),))
@@ -299,6 +301,24 @@ def test_a_text_may_come_twice_and_in_another_order() -> None:
     style = replace(PLAIN, source="{% for m in messages | reverse %}{{ m.content }}/{{ m.content }} {% endfor %}")
     for made in opened(style):
         assert written(style, made, by_turns("a", "b", "c")) == "<s>c/c b/b a/a "
+
+
+@pytest.mark.parametrize(
+    ("change", "noticed"),
+    [("replace('words', 'things')", True), ("e", True), ("trim", False), ("string", False)],
+)
+def test_a_change_that_no_mark_shows_is_noticed(caplog: pytest.LogCaptureFixture, change: str, noticed: bool) -> None:
+    style = replace(PLAIN, source=f"{{% for m in messages %}}{{{{ m.content | {change} }}}}|{{% endfor %}}")
+    for made in opened(style):
+        assert ("changes texts" in caplog.text) == noticed
+        assert written(style, made, by_turns("some words & more")) == "<s>some words & more|"
+
+
+def test_the_styles_change_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    for style in STYLES:
+        for _ in opened(style):
+            pass
+    assert caplog.text == ""
 
 
 def test_no_template() -> None:

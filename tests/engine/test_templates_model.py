@@ -14,7 +14,7 @@ import pytest
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.errors import ErrorCode
 from app.domain.generation import FinishReason, Sampling
-from app.engine.protocol import Failed, Finished, Generate, Rendered, Unload, Unloaded
+from app.engine.protocol import Failed, Finished, Generate, LoadPlan, Rendered, Settled, SettleWhen, Unload, Unloaded
 from tests.support.engine import QUESTION, Answer, Engine, dialogue, started
 from tests.support.tiny_model import BEGIN, CHATML, START, STOP, TinyModel, chain
 
@@ -87,6 +87,28 @@ def test_the_next_turn_reads_only_what_is_new(tiny: Engine, tmp_path: Path) -> N
     second = tiny.ask(dialogue("What is it?", first.answer, "And then?"), Sampling(temperature=0, max_tokens=20))
     assert second.finished.usage.reused_tokens >= first.finished.usage.prompt_tokens
     assert second.finished.usage.prompt_tokens > second.finished.usage.reused_tokens
+
+
+def test_the_next_turn_is_settled_while_nobody_asks(tiny: Engine, tmp_path: Path) -> None:
+    path = TinyModel(WORDS).reciting(tmp_path / "tiny.gguf", SCRIPT)
+    tiny.load(path)
+    question = dialogue("What is it? " * 20)
+    tiny.client.send(Generate(tiny.new_id(), question, Sampling(temperature=0), settle=SettleWhen.ALWAYS))
+    tiny.expect(Finished)
+    tiny.expect(Settled)
+    second = tiny.ask(dialogue("What is it? " * 20, "Hello world", "And then?"))
+    usage = second.finished.usage
+    # Only what cannot be known before: the question's run, its end, and the opening of the answer.
+    assert usage.prompt_tokens - usage.reused_tokens <= len("user\nAnd then?") + len("\nassistant\n") + 3
+
+
+def test_a_chat_longer_than_the_memory_goes_on(tiny: Engine, tmp_path: Path) -> None:
+    tiny.load(TinyModel(WORDS).reciting(tmp_path / "tiny.gguf", SCRIPT), LoadPlan(context=256))
+    texts = [f"message {index} says something" for index in range(15)]
+    answer = tiny.ask(dialogue(*texts))
+    assert answer.answer == "Hello world"
+    assert answer.finished.usage.left_out > 0
+    assert answer.finished.usage.prompt_tokens < 256
 
 
 def test_no_text_becomes_a_token_of_the_vocabularys_own(tiny: Engine, tmp_path: Path) -> None:

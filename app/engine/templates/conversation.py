@@ -174,6 +174,8 @@ def _marked(value: object, marks: Marks) -> object:
     """A JSON value with a mark for every text in it, keys too."""
     if isinstance(value, str):
         return marks.name(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:  # no frame carries it
+        return marks.name(str(value))
     if isinstance(value, list):
         return [_marked(item, marks) for item in cast(list[object], value)]
     if isinstance(value, dict):

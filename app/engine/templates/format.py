@@ -1,5 +1,6 @@
 """Models other than gpt-oss: the dialogue goes through the model's own chat template."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -9,13 +10,17 @@ from app.domain.errors import ErrorCode, UserError
 from app.engine.chat_format import Prompt, PromptSizes
 from app.engine.templates.conversation import order_of, shapes_for
 from app.engine.templates.encoding import ControlRun, Run, TemplateEncoder, TemplateVocabulary, TextRun
-from app.engine.templates.marks import LostTextError, Marks, Own, Part, Said, new_stem
+from app.engine.templates.marks import LostTextError, Marks, NoMarks, Own, Part, Said, new_stem
 from app.engine.templates.process import TemplateError, TemplateProcess
 from app.engine.templates.protocol import Open
 from app.engine.templates.thinking import TAGS, ThinkingParser, tag_left_open
 
 ENDING = 200
 """Characters at a prompt's end in which an open tag is looked for."""
+
+PROBE = ' Some words,\n\tand  "some" others\' & <b>more</b> {{ 1 }}: É! '
+
+log = logging.getLogger("alcove.engine.templates")
 
 
 class TemplateModel(TemplateVocabulary, Protocol):
@@ -61,6 +66,8 @@ class TemplateFormat:
         self.stops: frozenset[int] = frozenset(ends | ({model.end_token} if model.end_token is not None else set()))
         try:
             self._drawn(Dialogue((Message(Role.USER, "Hello"),), date="2000-01-01"))
+            if self._changes_texts():
+                log.warning("%s: the chat template changes texts; they are put in as they are", model.name)
         except UserError:
             self.close()
             raise
@@ -142,6 +149,24 @@ class TemplateFormat:
                 if index == 0:  # the complaint about the conversation as it is
                     complaint = error.reason
         raise self._failed(complaint)
+
+    def _changes_texts(self) -> bool:
+        """Whether the template makes something else of a text than to trim it, which no mark can show."""
+        turns = (Message(Role.USER, PROBE), Message(Role.ASSISTANT, PROBE), Message(Role.USER, PROBE))
+        dialogue = Dialogue(turns, date="2000-01-01")
+        for shape in shapes_for(dialogue):
+            marks = Marks(self._stem)
+            try:
+                marked = marks.parts(self._process.draw(order_of(dialogue, shape, marks, self._source).draw))
+                plain = self._process.draw(order_of(dialogue, shape, NoMarks(), self._source).draw)
+            except LostTextError:
+                continue
+            except TemplateError as error:
+                if error.by_template:
+                    continue
+                return False  # the conversation that it fails on will say so
+            return "".join(part.text for part in marked) != plain
+        return False
 
     def _failed(self, reason: str) -> UserError:
         return UserError(ErrorCode.CHAT_TEMPLATE_FAILED, name=self._model.name, reason=reason)

@@ -107,6 +107,17 @@ class Marks:
         return self._stem[:_PIECE] in own or self._stem[-_PIECE:] in own or _SPELLED_PART.search(own) is not None
 
 
+class NoMarks(Marks):
+    """The texts themselves in place of marks, to see what a template makes of them. For texts that are no secret."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def mark(self, text: str, *, required: bool = False) -> str:
+        """The text as it is."""
+        return text
+
+
 def _escaped(text: str, forms: str) -> str:
     """The text as JSON has it inside its quotes, once for every ``tojson`` it went through."""
     for form in forms:
