@@ -4,15 +4,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from app.domain.conversation import Dialogue, Message
 from app.domain.generation import FinishReason
 from app.engine.chat_format import Prompt
 from app.engine.fitting import next_dialogue
 from app.engine.hardware import on_battery
-from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import Event, Generate, Settled, SettleWhen
 from app.engine.slices import SliceSize
+
+if TYPE_CHECKING:
+    from app.engine.loaded_model import LoadedModel
 
 
 class Outcome(Enum):
@@ -26,7 +29,9 @@ class Outcome(Enum):
 class Settling:
     """What remains to be done after one answer. It goes on where it was when it had to give way."""
 
-    def __init__(self, loaded: LoadedModel, request: Generate, message: Message, send: Callable[[Event], None]) -> None:
+    def __init__(
+        self, loaded: "LoadedModel", request: Generate, message: Message, send: Callable[[Event], None]
+    ) -> None:
         self._loaded = loaded
         self._request = request
         self._dialogue = _with_answer(request, message)
@@ -67,7 +72,7 @@ class Settling:
 
 
 def settling_after(
-    loaded: LoadedModel, request: Generate, message: Message, reason: FinishReason, send: Callable[[Event], None]
+    loaded: "LoadedModel", request: Generate, message: Message, reason: FinishReason, send: Callable[[Event], None]
 ) -> Settling | None:
     """What is worth doing after this answer. Nothing while a tool is called, because reasoning stays in the prompt
     until then, and nothing when there is no answer.
