@@ -19,12 +19,16 @@ Key = tuple[int, str, int, int]
 """The message's id, what the button does, and the block's section and index (0, 0 for the whole message)."""
 
 
+LABELS = ("seen", "version")
+"""What is never pressed, and is not off for that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A button that should be there, ``place`` in the viewport's coordinates.
 
     ``shown`` False: drawn only under the mouse or with the focus. ``detail`` is quieter text behind ``text``. ``lit``:
-    what it switches is on. One that is not ``enabled`` but has a text is a label.
+    what it switches is on.
     """
 
     key: Key
@@ -106,7 +110,7 @@ class ActionButton(QAbstractButton):
         x = m.inset
         if wanted.icon:
             picture = icons.image(wanted.icon, colour, m.icon, self.devicePixelRatioF())
-            painter.setOpacity(1.0 if self.isEnabled() or wanted.text else 0.4)
+            painter.setOpacity(1.0 if self.isEnabled() or wanted.key[1] in LABELS else 0.4)
             # Whole pixels, so that its lines stay sharp.
             x = (self.width() - m.icon) // 2 if not wanted.text else x
             painter.drawImage(QRectF(x, (self.height() - m.icon) // 2, m.icon, m.icon), picture)

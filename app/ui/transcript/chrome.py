@@ -55,8 +55,9 @@ class Chrome:
         actions = list(self._actions(entry, shown, busy, copied))
         m = self._measures
         width = sum(action.place.width() for action in actions)
-        if width > place.width() + m.inset:  # a narrow window, or large text: the label is only an icon
-            actions = [self._small(action) if action.key[1] == "seen" else action for action in actions]
+        if width > place.width() + m.inset:  # a narrow window, or large text
+            small = [self._small(action) if action.key[1] == "seen" else action for action in actions]
+            actions = [action for action in small if action is not None]
             width = sum(action.place.width() for action in actions)
         right = entry.role is Role.USER
         x = place.right() - width if right else place.x() - m.inset
@@ -65,9 +66,12 @@ class Chrome:
             yield action
             x += action.place.width()
 
-    def _small(self, label: Wanted) -> Wanted:
+    def _small(self, label: Wanted) -> Wanted | None:
+        """A label as its icon alone; None when it has none."""
         side = self._measures.button
-        return Wanted(label.key, QRectF(0, 0, side, side), "pin", name=label.text, enabled=False)
+        if not label.icon:
+            return None
+        return Wanted(label.key, QRectF(0, 0, side, side), label.icon, name=label.text, enabled=False)
 
     def receipt(self, entry: Entry, laid: Laid) -> tuple[QRectF, str] | None:
         """The line about how the answer came about, and its place."""
