@@ -1,12 +1,14 @@
 """The command line: what may be said, and one clear sentence for what may not."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import NoReturn
 
 from app import __version__
 from app.domain.conversation import Effort
 from app.domain.errors import ErrorCode, UserError
+from app.engine.protocol import Adapter
 
 BOUNDS: dict[str, tuple[int, int]] = {
     "temperature": (0, 2),
@@ -64,6 +66,9 @@ def _add_generation_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--instructions", metavar="T", help="instructions for the model")
     command.add_argument("--temperature", type=temperature, metavar="X", help="0 (always the likeliest word) to 2")
     command.add_argument("--seed", type=seed, metavar="N", help="the same seed gives the same answer")
+    command.add_argument(
+        "--lora", type=adapter, action="append", metavar="FILE[:X]", help="a LoRA adapter, and how strongly it counts"
+    )
     command.add_argument("--max-tokens", type=positive, metavar="N", help="the longest answer, reasoning included")
 
 
@@ -90,6 +95,20 @@ def temperature(text: str) -> float:
 def seed(text: str) -> int:
     """A whole number that llama.cpp takes for a seed."""
     return _whole(text, *BOUNDS["seed"])
+
+
+def adapter(text: str) -> Adapter:
+    """A LoRA adapter's file, and behind a colon how strongly it counts."""
+    file, colon, strength = text.rpartition(":")
+    try:
+        scale = float(strength)
+    except ValueError:
+        return Adapter(text)
+    if not colon:
+        return Adapter(text)
+    if not file or not math.isfinite(scale):
+        raise argparse.ArgumentTypeError(f"“{text}” is not a file and a number")
+    return Adapter(file, scale)
 
 
 def positive(text: str) -> int:

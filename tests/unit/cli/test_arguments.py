@@ -7,6 +7,7 @@ import pytest
 from app.cli.arguments import parser
 from app.domain.conversation import Effort
 from app.domain.errors import ErrorCode, UserError
+from app.engine.protocol import Adapter
 
 
 def test_nothing_means_the_window() -> None:
@@ -34,6 +35,18 @@ def test_every_generation_option() -> None:
     assert options.prompt == "-"
 
 
+def test_adapters_with_and_without_a_strength() -> None:
+    names = ("a.gguf", "b.gguf:0.5", "C:\\models\\c.gguf", "7", "dir:1/d.gguf:-2")
+    options = parser().parse_args(["ask", *(part for name in names for part in ("--lora", name)), "hello"])
+    assert options.lora == [
+        Adapter("a.gguf"),
+        Adapter("b.gguf", 0.5),
+        Adapter("C:\\models\\c.gguf"),
+        Adapter("7"),
+        Adapter("dir:1/d.gguf", -2.0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -46,6 +59,8 @@ def test_every_generation_option() -> None:
         (["ask", "--temperature", "2.1", "hello"], "from 0 to 2"),
         (["ask", "--seed", "-1", "hello"], "whole number"),
         (["ask", "--seed", "4294967295", "hello"], "whole number"),
+        (["ask", "--lora", "a.gguf:nan", "hello"], "a file and a number"),
+        (["ask", "--lora", ":1", "hello"], "a file and a number"),
         (["ask", "--max-tokens", "0", "hello"], "whole number"),
         (["ask", "--max-tokens", "1.5", "hello"], "whole number"),
         (["ask", "--temp", "1", "hello"], "--temp"),
