@@ -44,7 +44,7 @@ class AnswerSaver(QObject):
         self._timer.timeout.connect(self._save_all)
 
     def watch(self, answer: GrowingAnswer) -> None:
-        """Save this answer from now on."""
+        """Save this answer from now on, in place of an earlier one in the same node, which it goes on with."""
         self._watched[answer.node_id] = _Watched(answer)
         if not self._timer.isActive():
             self._timer.start(SAVE_EVERY_MS)
@@ -70,7 +70,10 @@ class AnswerSaver(QObject):
 
     def _newest(self, node: MessageNode) -> MessageNode:
         watched = self._watched.get(node.id)
-        return node if watched is None else watched.answer.node
+        if watched is None:
+            return node
+        newest = watched.answer.node  # which knows nothing of pins
+        return replace(newest, message=replace(newest.message, pinned=node.message.pinned))
 
     def _save_all(self) -> None:
         for watched in self._watched.values():
@@ -94,10 +97,10 @@ class AnswerSaver(QObject):
         watched.failed = False
         watched.saved_version = version
         if version != watched.answer.version:
-            if watched.ended:
+            if watched.ended and self._watched.get(watched.answer.node_id) is watched:
                 self._save(watched)
-        elif watched.ended:
-            self._watched.pop(watched.answer.node_id, None)
+        elif watched.ended and self._watched.get(watched.answer.node_id) is watched:
+            del self._watched[watched.answer.node_id]
         self._set_pace()
 
     def _failed(self, watched: _Watched, error: UserError) -> None:
