@@ -26,7 +26,7 @@ _VULKAN_PACKAGES = """
 Elsewhere install the Vulkan SDK and set VULKAN_SDK to its folder, the one that has include, lib, bin and share.
 """
 
-_CUDA_PLACES = ("usr/local/cuda/bin", "opt/cuda/bin")
+_CUDA_PLACES = ("usr/local/cuda", "opt/cuda")
 
 
 def require(backend: str, environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> None:
@@ -36,11 +36,12 @@ def require(backend: str, environment: Mapping[str, str] = os.environ, root: Pat
     if backend == "vulkan" and (lacking := vulkan_lacks(environment, root)):
         names = ", ".join(lacking)
         raise SetUpError(f"To compile llama.cpp for Vulkan this machine lacks {names}.\n{_VULKAN_PACKAGES}")
-    if backend == "cuda" and find_nvcc(environment, root) is None:
+    if backend == "cuda" and (lacking := cuda_lacks(environment, root)):
+        names = " and ".join(lacking)
         raise SetUpError(
-            "To compile llama.cpp for CUDA this machine lacks NVIDIA's compiler, nvcc. Install the CUDA toolkit, 12.4 "
-            "or later (Debian and Ubuntu: sudo apt-get install nvidia-cuda-toolkit), then start again. Where it is in "
-            "a place of its own, set CUDACXX to nvcc's path."
+            f"To compile llama.cpp for CUDA this machine lacks {names}. Install the CUDA toolkit, 12.4 or later "
+            "(Debian and Ubuntu: sudo apt-get install nvidia-cuda-toolkit), then start again. Where it is in a place of "
+            "its own, set CUDACXX to nvcc's path and CUDAToolkit_ROOT to its folder."
         )
 
 
@@ -80,16 +81,30 @@ def _any_file(prefixes: list[Path], *patterns: str) -> bool:
     return any(any(prefix.glob(pattern)) for prefix in prefixes for pattern in patterns)
 
 
+def cuda_lacks(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> list[str]:
+    """What is missing for CUDA, by name: some machines have the compiler alone."""
+    nvcc = find_nvcc(environment, root)
+    if nvcc is None:
+        return ["NVIDIA's compiler, nvcc,"]
+    prefixes = [nvcc.resolve().parent.parent, *_toolkits(environment, root), root / "usr"]
+    if not _any_file(prefixes, "include/cublas_v2.h", "targets/*/include/cublas_v2.h"):
+        return ["cuBLAS"]
+    return []
+
+
 def find_nvcc(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> Path | None:
     """NVIDIA's compiler: what CUDACXX names, else on the path or in CUDA's own folders."""
     if given := environment.get("CUDACXX"):
         return Path(given) if Path(given).is_file() else None
-    folders = [environment.get("PATH", "")]
-    if toolkit := environment.get("CUDA_PATH"):
-        folders.append(str(Path(toolkit) / "bin"))
-    folders += [str(root / place) for place in _CUDA_PLACES]
+    folders = [environment.get("PATH", ""), *(str(toolkit / "bin") for toolkit in _toolkits(environment, root))]
     found = shutil.which("nvcc", path=os.pathsep.join(folders))
     return Path(found) if found else None
+
+
+def _toolkits(environment: Mapping[str, str], root: Path) -> list[Path]:
+    """Where a CUDA toolkit may be, but for what the path says."""
+    named = [environment[name] for name in ("CUDAToolkit_ROOT", "CUDA_PATH") if environment.get(name)]
+    return [*map(Path, named), *(root / place for place in _CUDA_PLACES)]
 
 
 def card_architectures() -> str:

@@ -193,8 +193,8 @@ def chosen_backend() -> str:
 
 
 def offer_cuda(backend: str) -> None:
-    """Where NVIDIA's compiler is, say how the card is used; compiling for an hour unasked would be no favour."""
-    if backend == "cpu" and build_needs.find_nvcc() is not None:
+    """Where CUDA can be compiled, say how the card is used; compiling for an hour unasked would be no favour."""
+    if backend == "cpu" and not build_needs.cuda_lacks():
         say(
             "This machine has NVIDIA's compiler. To have answers computed on its graphics card, run "
             f"python3 scripts/run.py --backend cuda ({build_llama.DURATIONS['cuda']} to compile, once)."

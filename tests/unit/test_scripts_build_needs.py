@@ -83,9 +83,24 @@ def test_an_sdk_stands_in_for_the_system(tmp_path: Path) -> None:
 @posix
 @pytest.mark.parametrize("place", ["usr/bin", "usr/local/cuda/bin", "opt/cuda/bin", "toolkit/bin"])
 def test_nvidias_compiler_is_found(place: str, tmp_path: Path) -> None:
-    environment = machine(tmp_path, {f"{place}/nvcc": "#!/bin/sh\n"}) | {"CUDA_PATH": str(tmp_path / "toolkit")}
+    header = str(Path(place).parent / "include/cublas_v2.h")
+    files = {f"{place}/nvcc": "#!/bin/sh\n", header: ""}
+    environment = machine(tmp_path, files) | {"CUDA_PATH": str(tmp_path / "toolkit")}
     assert build_needs.find_nvcc(environment, tmp_path) == tmp_path / place / "nvcc"
     build_needs.require("cuda", environment, tmp_path)
+
+
+@posix
+def test_a_compiler_without_the_rest_of_the_toolkit_is_not_enough(tmp_path: Path) -> None:
+    environment = machine(tmp_path, {"usr/bin/nvcc": "#!/bin/sh\n"})
+    with pytest.raises(SetUpError, match="lacks cuBLAS"):
+        build_needs.require("cuda", environment, tmp_path)
+
+
+@posix
+def test_the_libraries_of_a_packaged_toolkit_are_found(tmp_path: Path) -> None:
+    files = {"usr/bin/nvcc": "#!/bin/sh\n", "usr/local/cuda/targets/x86_64-linux/include/cublas_v2.h": ""}
+    assert build_needs.cuda_lacks(machine(tmp_path, files), tmp_path) == []
 
 
 @posix

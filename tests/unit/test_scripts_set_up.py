@@ -97,7 +97,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         monkeypatch.setattr(environment, name, take(name))
     monkeypatch.setattr(environment.system_packages, "install_missing", take("install_missing"))
     monkeypatch.setattr(environment.build_needs, "require", lambda _backend: None)
-    monkeypatch.setattr(environment.build_needs, "find_nvcc", lambda: None)
+    monkeypatch.setattr(environment.build_needs, "cuda_lacks", lambda: ["nvcc"])
     return taken
 
 
@@ -162,17 +162,17 @@ def test_what_cannot_be_compiled_is_said_before_anything_is_done(
 
 
 @pytest.mark.parametrize(
-    ("backend", "nvcc", "offered"), [("cpu", Path("nvcc"), True), ("cuda", Path("nvcc"), False), ("cpu", None, False)]
+    ("backend", "lacking", "offered"), [("cpu", [], True), ("cuda", [], False), ("cpu", ["cuBLAS"], False)]
 )
 def test_cuda_is_offered_where_its_compiler_is(
     steps: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     backend: str,
-    nvcc: Path | None,
+    lacking: list[str],
     offered: bool,
 ) -> None:
-    monkeypatch.setattr(environment.build_needs, "find_nvcc", lambda: nvcc)
+    monkeypatch.setattr(environment.build_needs, "cuda_lacks", lambda: lacking)
     environment.set_up(development=False, backend=backend)
     assert ("--backend cuda" in capsys.readouterr().err) is offered
 
