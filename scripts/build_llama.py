@@ -54,7 +54,7 @@ DURATIONS = {
     "cpu": "about ten minutes",
     "metal": "about ten minutes",
     "vulkan": "about twenty minutes",
-    "cuda": "about an hour",
+    "cuda": "an hour or two",
 }
 
 

@@ -40,8 +40,8 @@ def require(backend: str, environment: Mapping[str, str] = os.environ, root: Pat
         names = " and ".join(lacking)
         raise SetUpError(
             f"To compile llama.cpp for CUDA this machine lacks {names}. Install the CUDA toolkit, 12.4 or later "
-            "(Debian and Ubuntu: sudo apt-get install nvidia-cuda-toolkit), then start again. Where it is in a place of "
-            "its own, set CUDACXX to nvcc's path and CUDAToolkit_ROOT to its folder."
+            "(Debian and Ubuntu: sudo apt-get install nvidia-cuda-toolkit), then start again. Where it is in a place "
+            "of its own, set CUDACXX to nvcc's path and CUDAToolkit_ROOT to its folder."
         )
 
 
