@@ -22,6 +22,7 @@ from app.display import has_display, patient_platforms
 from app.domain.errors import ErrorCode, UserError
 from app.domain.settings import CURRENT_MODEL, LOG_LEVEL
 from app.engine.client import EngineClient
+from app.engine.plan_memory import PlanMemory
 from app.engine.variants import ProcessorVariants
 from app.hub.library import DEMO_ID, Library
 from app.resources import DEMO_MODEL
@@ -139,11 +140,12 @@ def run_program(
         models = ModelService(library, settings, files)
         variants = ProcessorVariants(paths.cache_folder, DEMO_MODEL)
 
-        def make_client() -> EngineClient:  # on the engine's thread: the first time, variants are tried in here
-            level = settings.settings.get(LOG_LEVEL)
-            return EngineClient(paths.engine_log_file, log_level=level, cpu_variant=variants.choose())
+        def make_client(graphics: bool) -> EngineClient:
+            # On the engine's thread: the first time, variants are tried in here.
+            level, variant = settings.settings.get(LOG_LEVEL), variants.choose()
+            return EngineClient(paths.engine_log_file, log_level=level, cpu_variant=variant, graphics=graphics)
 
-        engine = EngineService(make_client)
+        engine = EngineService(make_client, PlanMemory(paths.load_plans_file))
         stack.callback(engine.close)
         stack.callback(variants.close)  # before the engine's thread is waited for
         chat = ChatService(lambda: ChatStore(paths.chats_file), engine, models, settings)

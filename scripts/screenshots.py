@@ -158,7 +158,9 @@ def studio(profile: Path, folder: Path, only: str) -> Iterator[Studio]:
         settings = SettingsService(file.load(), file, files)
         stack.callback(settings.close)
         models = ModelService(Library(paths.library_file, DEMO_MODEL), settings, files)
-        engine = EngineService(lambda: EngineClient(paths.log_folder / "engine.log", entry=unhurried))
+        engine = EngineService(
+            lambda graphics: EngineClient(paths.log_folder / "engine.log", entry=unhurried, graphics=graphics)
+        )
         clock = lambda: time.time() - days_ago[0] * DAY  # noqa: E731
         chat = ChatService(lambda: ChatStore(paths.chats_file, clock=clock), engine, models, settings)
         stack.callback(chat.close)

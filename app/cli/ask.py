@@ -22,11 +22,11 @@ def ask(options: Namespace, request: HeadlessRequest, output: Output) -> int:
     dialogue = request.empty_dialogue()
     dialogue = replace(dialogue, messages=(Message(Role.USER, prompt),))
     answer = AnswerPrinter(output, as_json=options.json, reasoning=options.reasoning)
-    with HeadlessEngine(request.log_file, request.cache_folder) as engine:
-        loaded = engine.load(request.model, request.plan, progress=sys.stderr)
+    with HeadlessEngine(request.log_file, request.cache_folder, request.plans_file) as engine:
+        loaded = engine.load(request.target, sys.stderr)
         for event in engine.generate(dialogue, request.sampling):
             answer.take(event)
-    return answer.finish(request.model_name, loaded.load_s)
+    return answer.finish(request.target.name, loaded.load_s)
 
 
 class AnswerPrinter:

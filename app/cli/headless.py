@@ -1,6 +1,7 @@
 """An engine child driven straight from a terminal command: no window, no threads, nothing stored."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -13,6 +14,8 @@ from app.domain.errors import UserError
 from app.domain.generation import Sampling
 from app.engine.client import EngineClient, EngineLost
 from app.engine.failures import error_of
+from app.engine.model_loading import ModelLoading, Target
+from app.engine.plan_memory import PlanMemory
 from app.engine.protocol import (
     AnswerText,
     Cancel,
@@ -20,9 +23,9 @@ from app.engine.protocol import (
     Failed,
     Finished,
     Generate,
+    Hello,
     Load,
     Loaded,
-    LoadPlan,
     LoadProgress,
     PrefillProgress,
     ReasoningText,
@@ -46,13 +49,21 @@ class HeadlessEngine:
     ``UserError`` and the next one starts a new child.
     """
 
-    def __init__(self, log_file: Path | None = None, cache_folder: Path | None = None) -> None:
-        """``cache_folder`` remembers which variant of llama.cpp runs on this processor; the first time it is found."""
+    def __init__(
+        self, log_file: Path | None = None, cache_folder: Path | None = None, plans_file: Path | None = None
+    ) -> None:
+        """``cache_folder`` remembers which variant of llama.cpp runs on this processor; the first time it is found.
+
+        ``plans_file`` remembers which ways to load a model work.
+        """
         self._log_file = log_file
         self._cpu_variant = ProcessorVariants(cache_folder, DEMO_MODEL).choose()
-        self._client = EngineClient(log_file, cpu_variant=self._cpu_variant)
+        self._memory = PlanMemory(plans_file)
+        self._graphics = True
+        self._client = self._new_client()
+        self._hello: Hello | None = None
         self._lost = False
-        self._loading: tuple[Path, LoadPlan] | None = None
+        self._target: Target | None = None
         self._ids = count(1)
         self._presses = 0
         self.interrupted = False
@@ -64,24 +75,71 @@ class HeadlessEngine:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._client.close()
 
-    def load(self, model: Path, plan: LoadPlan, progress: TextIO | None = None) -> Loaded:
-        """Load ``model``, with a percentage on ``progress`` when that is a terminal. Raises ``UserError``."""
-        self._loading = (model, plan)
-        request = Load(next(self._ids), str(model), plan)
-        shown = False
+    def load(self, target: Target, progress: TextIO) -> Loaded:
+        """Load a model; when that fails, once more in a safer way, which is said on ``progress``.
+
+        A percentage is shown when that is a terminal. Raises ``UserError``.
+        """
+        self._target = target
+        loading = ModelLoading(target, self._memory)
         with self._catching_interrupts():
-            self._client.send(request)
             while True:
-                event = self._next(request.request_id)
-                if self._presses:
-                    raise KeyboardInterrupt
-                if isinstance(event, LoadProgress) and progress is not None and progress.isatty():
-                    print(f"\rLoading the model: {event.fraction:4.0%}", end="", file=progress, flush=True)
-                    shown = True
-                elif isinstance(event, Loaded):
-                    if shown:
-                        print("\r\x1b[K", end="", file=progress, flush=True)
-                    return event
+                try:
+                    hello = self._greeting()
+                    if not loading.begun:
+                        loading.begin(hello.hardware, hello.backends)
+                    loaded = self._loaded(loading.load(next(self._ids)), progress)
+                    break
+                except UserError as error:
+                    if not loading.fails(error):
+                        raise
+                    self._restart()
+        loading.works()
+        for notice in loading.notices:
+            print(f"alcove: {notice}", file=progress)
+        return loaded
+
+    def _loaded(self, request: Load, progress: TextIO) -> Loaded:
+        """One try to load. Raises UserError when it fails."""
+        self._client.send(request)
+        while True:
+            event = self._next(request.request_id)
+            if self._presses:
+                raise KeyboardInterrupt
+            if isinstance(event, LoadProgress) and progress.isatty():
+                print(f"\rLoading the model: {event.fraction:4.0%}", end="", file=progress, flush=True)
+            elif isinstance(event, Loaded):
+                if progress.isatty():
+                    print("\r\x1b[K", end="", file=progress, flush=True)
+                return event
+
+    def _greeting(self) -> Hello:
+        """What the child says of the machine. Raises UserError when it dies before its first word."""
+        while self._hello is None:
+            try:
+                event = self._next(0)
+            except UserError:
+                # Before its first word a child does little but load the drivers of graphics cards.
+                if not self._graphics:
+                    raise
+                self._graphics = False
+                self._restart()
+                continue
+            if self._presses:
+                raise KeyboardInterrupt
+            if isinstance(event, Hello):
+                self._hello = event
+        return self._hello
+
+    def _new_client(self) -> EngineClient:
+        return EngineClient(self._log_file, cpu_variant=self._cpu_variant, graphics=self._graphics)
+
+    def _restart(self) -> None:
+        self._client.close()
+        self._client = self._new_client()
+        self._client.start()
+        self._hello = None
+        self._lost = False
 
     def generate(self, dialogue: Dialogue, sampling: Sampling) -> Iterator[GenerationEvent]:
         """The events of an answer, ``Finished`` last. Raises ``UserError`` when it cannot start or breaks off."""
@@ -116,12 +174,9 @@ class HeadlessEngine:
 
     def _revive(self) -> None:
         """After the child's death: a new one, with the same model."""
-        if self._lost and self._loading is not None:
-            self._client.close()
-            self._client = EngineClient(self._log_file, cpu_variant=self._cpu_variant)
-            self._client.start()
-            self._lost = False
-            self.load(*self._loading)
+        if self._lost and self._target is not None:
+            self._restart()
+            self.load(self._target, sys.stderr)
 
     def _next(self, request_id: int) -> object:
         """The next event of this request, or None after a short while."""

@@ -40,8 +40,8 @@ _TEXT_EVENTS: dict[type, str] = {ReasoningText: "reasoning", CommentaryText: "co
 
 def chat_jsonl(request: HeadlessRequest, output: Output) -> int:
     """Serve requests until stdin ends; the exit status."""
-    with HeadlessEngine(request.log_file, request.cache_folder) as engine:
-        load_s = engine.load(request.model, request.plan, progress=sys.stderr).load_s
+    with HeadlessEngine(request.log_file, request.cache_folder, request.plans_file) as engine:
+        load_s = engine.load(request.target, sys.stderr).load_s
         session = TerminalSession(engine, request.empty_dialogue())
         for line in _lines(sys.stdin):
             if not line.strip():

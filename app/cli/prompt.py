@@ -15,8 +15,8 @@ from app.domain.conversation_file import parse_conversation
 def prompt(options: Namespace, request: HeadlessRequest, output: Output) -> int:
     """Print the prompt as text, or as token ids and text with ``--json``; the exit status."""
     dialogue = parse_conversation(file_text(options.conversation), source=options.conversation, today=today())
-    with HeadlessEngine(request.log_file, request.cache_folder) as engine:
-        engine.load(request.model, request.plan, progress=sys.stderr)
+    with HeadlessEngine(request.log_file, request.cache_folder, request.plans_file) as engine:
+        engine.load(request.target, sys.stderr)
         rendered = engine.render(dialogue)
     text = "".join(rendered.pieces)
     if options.json:

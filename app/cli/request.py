@@ -10,8 +10,8 @@ from pathlib import Path
 from app.domain.conversation import Dialogue, Effort
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
-from app.domain.load_plan import LoadPlan
-from app.domain.settings import CONTEXT_LENGTH, CURRENT_MODEL, EFFORT, INSTRUCTIONS, THREADS, Settings
+from app.domain.settings import CURRENT_MODEL, EFFORT, INSTRUCTIONS, Settings
+from app.engine.model_loading import Target
 from app.hub.library import InstalledModel, Library
 from app.resources import DEMO_MODEL
 from app.store.paths import ProfilePaths
@@ -20,18 +20,17 @@ from app.store.settings_file import SettingsFile
 
 @dataclass(frozen=True, slots=True)
 class HeadlessRequest:
-    """Everything a headless command needs besides its own words. ``log_file`` and ``cache_folder`` are None where
-    nothing can be written.
+    """Everything a headless command needs besides its own words. ``log_file``, ``cache_folder`` and ``plans_file`` are
+    None where nothing can be written.
     """
 
-    model: Path
-    model_name: str
-    plan: LoadPlan
+    target: Target
     sampling: Sampling
     effort: Effort
     instructions: str
     log_file: Path | None
     cache_folder: Path | None = None
+    plans_file: Path | None = None
 
     def empty_dialogue(self) -> Dialogue:
         """A conversation without messages that starts today."""
@@ -43,11 +42,12 @@ def headless_request(options: Namespace) -> HeadlessRequest:
     paths = ProfilePaths.locate(profile_folder(options))
     log_file: Path | None = paths.engine_log_file
     cache_folder: Path | None = paths.cache_folder
+    plans_file: Path | None = paths.load_plans_file
     try:
         paths.create()
     except UserError as problem:  # a question can be answered all the same
         print(f"alcove: {problem}", file=sys.stderr)
-        log_file = cache_folder = None
+        log_file = cache_folder = plans_file = None
     loaded = SettingsFile(paths.settings_file).load()
     library = Library(paths.library_file, DEMO_MODEL)
     settings = loaded.settings
@@ -55,14 +55,13 @@ def headless_request(options: Namespace) -> HeadlessRequest:
     for problem in (*loaded.problems, *library.problems):
         print(f"alcove: {problem}", file=sys.stderr)
     return HeadlessRequest(
-        model=model,
-        model_name=name,
-        plan=LoadPlan(context=settings.get(CONTEXT_LENGTH), threads=settings.get(THREADS)),
+        target=Target(str(model), name, settings.wishes(), tuple(getattr(options, "lora", None) or ())),
         sampling=with_options(settings.sampling(), options),
         effort=getattr(options, "effort", None) or Effort(settings.get(EFFORT)),
         instructions=_given(getattr(options, "instructions", None), settings.get(INSTRUCTIONS)),
         log_file=log_file,
         cache_folder=cache_folder,
+        plans_file=plans_file,
     )
 
 

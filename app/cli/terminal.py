@@ -32,8 +32,8 @@ class Paint:
 
 def chat_terminal(options: Namespace, request: HeadlessRequest, output: Output, *, colour: bool) -> int:
     """Chat until the input ends; the exit status."""
-    with HeadlessEngine(request.log_file, request.cache_folder) as engine:
-        engine.load(request.model, request.plan, progress=sys.stderr)
+    with HeadlessEngine(request.log_file, request.cache_folder, request.plans_file) as engine:
+        engine.load(request.target, sys.stderr)
         session = TerminalSession(engine, request.empty_dialogue())
         return TerminalChat(session, request, output, Paint(colour), show_reasoning=bool(options.reasoning)).run()
 
@@ -56,7 +56,7 @@ class TerminalChat:
         """Until the input ends or /quit; the exit status."""
         paint = self._paint
         self._output.write_as_is(paint.bold)
-        self._output.write(self._request.model_name)
+        self._output.write(self._request.target.name)
         self._output.write_as_is(f"{paint.plain}  {paint.dim}/help for the commands{paint.plain}\n")
         while (line := self._read_line()) is not None:
             if line in ("/quit", "/exit"):

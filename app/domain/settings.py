@@ -25,9 +25,13 @@ from app.domain.hardware_settings import (
     SNAPSHOT_SPACE,
     THREADS,
 )
+from app.domain.load_plan import CacheType
+from app.domain.plan_wishes import PlanWishes
 from app.domain.setting import Applies, Choice, Group, Kind, Setting, Value
 
 V = TypeVar("V", bound=Value)
+
+_ON_OFF = {"auto": None, "on": True, "off": False}
 
 # ---- General ----
 
@@ -338,4 +342,21 @@ class Settings:
             repeat_penalty=self.get(REPEAT_PENALTY),
             seed=self.get(SEED) or None,
             max_tokens=self.get(REPLY_LIMIT),
+        )
+
+    def wishes(self) -> PlanWishes:
+        """What these settings want of a load plan."""
+        device = self.get(DEVICE)
+        layers, experts, cache = self.get(GPU_LAYERS), self.get(CPU_EXPERTS), self.get(CACHE_TYPE)
+        return PlanWishes(
+            context=self.get(CONTEXT_LENGTH),
+            threads=self.get(THREADS),
+            device="" if device == "auto" else device,
+            gpu_layers=None if layers < 0 else layers,
+            cpu_experts=None if experts < 0 else experts,
+            cache_type=None if cache == "auto" else CacheType(cache),
+            flash_attention=_ON_OFF[self.get(FLASH_ATTENTION)],
+            mapped=_ON_OFF[self.get(MEMORY_MAPPING)],
+            repacked=_ON_OFF[self.get(REPACKING)],
+            locked=self.get(MEMORY_LOCK) or None,
         )

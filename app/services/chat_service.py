@@ -1,5 +1,6 @@
 """The chats: what is shown, what is answered, what is stored."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -10,25 +11,39 @@ from PySide6.QtCore import QObject, Signal
 
 from app.domain.conversation import Effort, Role
 from app.domain.errors import ErrorCode, UserError
-from app.domain.generation import FinishReason
-from app.domain.settings import EFFORT, INSTRUCTIONS
-from app.domain.tree import Conversation, ConversationInfo
+from app.domain.settings import EFFORT, IDLE_UNLOAD, INSTRUCTIONS, PREPARE_NEXT_TURN
+from app.domain.tree import Conversation, ConversationInfo, MessageNode
+from app.engine.model_loading import Target
+from app.engine.protocol import SettleWhen
 from app.services import chat_jobs
-from app.services.answer_saver import AnswerSaver
 from app.services.chat_jobs import NewChat, Opening, Shown, Turn
 from app.services.chat_list import ChatList
 from app.services.drafts import Drafts
-from app.services.engine_reports import Ended, LoadFailed, Reading, Report, Target, TextGrew, target_of
+from app.services.engine_reports import AnswerWish, TextGrew, target_of
 from app.services.engine_service import EngineService
-from app.services.growing_answer import GrowingAnswer, with_node
+from app.services.growing_answer import GrowingAnswer, cut_answer, has_begun, with_node
 from app.services.job_thread import JobThread
 from app.services.model_service import ModelService
 from app.services.moves import Moves
 from app.services.payloads import AnswerGrowth
+from app.services.running_answers import RunningAnswers
 from app.services.settings_service import SettingsService
 from app.store.chats import ChatStore
 
 Found = TypeVar("Found")
+
+# Ends of an answer that the engine is to blame for: with a new one it goes on.
+_BREAKS_OFF = frozenset(
+    {
+        ErrorCode.ENGINE_DIED,
+        ErrorCode.ENGINE_GARBAGE,
+        ErrorCode.ENGINE_START_FAILED,
+        ErrorCode.DECODE_FAILED,
+        ErrorCode.OUT_OF_MEMORY,
+    }
+)
+# Models that are loaded only when the user insists.
+_REFUSED = frozenset({ErrorCode.ALWAYS_CRASHED, ErrorCode.MODEL_TOO_LARGE})
 
 
 class ChatService(QObject):
@@ -47,7 +62,9 @@ class ChatService(QObject):
     ``reading(int, int)``: tokens of the prompt that the shown chat's answer waits for: done, total.
     ``busy_changed(bool)``: whether the shown chat is being answered (it changes with the shown chat too).
     ``returned(str)``: a text that could not be sent or stored; it goes back into the composer.
-    ``problem(UserError)``: say it in the message bar.
+    ``answer_resumed(MessageNode)``: an answer that was cut short is gone on with.
+    ``problem(UserError)``: say it in the message bar. ``broken_off(UserError, int)``: the same, of an answer that was
+    cut short; offer `continue_answer`.
     """
 
     opened = Signal(object, str)
@@ -59,6 +76,8 @@ class ChatService(QObject):
     busy_changed = Signal(bool)
     returned = Signal(str)
     problem = Signal(object)
+    answer_resumed = Signal(object)
+    broken_off = Signal(object, int)
 
     def __init__(
         self,
@@ -73,7 +92,7 @@ class ChatService(QObject):
         self._models = models
         self._settings = settings
         self._store = JobThread("store", make=open_store, end=ChatStore.close, unhandled=self.problem.emit)
-        self._saver = AnswerSaver(self._store)
+        self._running = RunningAnswers(engine, self._store)
         self._drafts = Drafts(self._store)
         self.list = ChatList(self._store, self._drafts)
         self._moves = Moves()
@@ -84,14 +103,17 @@ class ChatService(QObject):
         self._fresh_effort = self._default_effort()
         # Chats (None: the fresh one) whose question is on its way to the store, and whether to stop it there.
         self._starting: dict[int | None, bool] = {}
-        self._answers: dict[int, GrowingAnswer] = {}
         self._was_busy = False
         self._closed = False
-        self._saver.problem.connect(self.problem)
+        self._running.problem.connect(self.problem)
+        self._running.reading.connect(self._read)
+        self._running.grew.connect(self._grew)
+        self._running.ended.connect(self._answer_ended)
         self.list.changed.connect(self._listed)
         self.list.deleted.connect(self._deleted)
-        engine.reported.connect(self._take_report)
         models.current_changed.connect(self._prepare)
+        settings.changed.connect(self._setting_changed)
+        self._setting_changed(IDLE_UNLOAD.key)
 
     def start(self) -> None:
         """Open the store, show a fresh chat and load the model; call it once the window listens."""
@@ -105,9 +127,7 @@ class ChatService(QObject):
             return
         self._closed = True
         self._engine.close()
-        for answer in list(self._answers.values()):
-            self._end_answer(answer, Ended(answer.job_id or 0, FinishReason.CANCELLED))
-        self._saver.close()
+        self._running.close()
         self._drafts.flush()
         self._store.submit(ChatStore.purge_deleted)
         self._store.close()
@@ -117,7 +137,7 @@ class ChatService(QObject):
     @property
     def busy(self) -> bool:
         """Whether the shown chat is being answered, or waits for its turn."""
-        return self._key in self._starting or self._key in self._answers
+        return self._key in self._starting or self._shown_answer() is not None
 
     @property
     def answering_node(self) -> int | None:
@@ -132,7 +152,7 @@ class ChatService(QObject):
 
     def current(self) -> Conversation | None:
         """The shown chat with what has come of its answer so far; None while it is a fresh one."""
-        return None if self._current is None else self._saver.patched(self._current)
+        return None if self._current is None else self._running.patched(self._current)
 
     def new_chat(self) -> None:
         """Show a fresh chat."""
@@ -206,11 +226,29 @@ class ChatService(QObject):
             chat, model = self._current.info.id, self._models.current().name
             self._begin(partial(chat_jobs.answer_again, conversation_id=chat, parent=question, model=model))
 
+    def continue_answer(self, node_id: int) -> None:
+        """Go on, in its place, with an answer that was cut short: the last one shown."""
+        current = self._current
+        if current is None or not self._can_continue(node_id) or self._refuse_while_busy():
+            return
+        node = cut_answer(current.node(node_id))
+        dialogue = current.dialogue(node.parent)
+        continuing = has_begun(node.message)
+        if continuing:
+            dialogue = replace(dialogue, messages=(*dialogue.messages, node.message))
+        sampling = self._settings.settings.sampling()
+        answer = GrowingAnswer(current.info.id, node, self._models.current().name, current.info.effort, sampling)
+        wish = AnswerWish(dialogue, sampling, settle=self._settle(), continuing=continuing)
+        self._running.begin(answer, self._target(), wish)
+        self._current = with_node(current, answer.node)
+        self.answer_resumed.emit(answer.node)
+        self._tell_busy()
+
     def stop(self) -> None:
         """End the shown chat's answer; what is there stays."""
         if self._key in self._starting:
             self._starting[self._key] = True
-        self._cancel(self._key)
+        self._running.cancel(self._key)
 
     # ---- the chat itself ----
 
@@ -229,8 +267,9 @@ class ChatService(QObject):
         self._store.submit(lambda store: store.update(info.id, effort=effort))
 
     def reload_model(self) -> None:
-        """Load the chosen model again, for example after it failed."""
-        self._prepare()
+        """Load the chosen model again, for example after it failed; also one that was refused."""
+        error = self._engine.state.error
+        self._engine.prepare(self._target(), insist=error is not None and error.code in _REFUSED)
 
     # ---- inside: what the store answers ----
 
@@ -285,7 +324,7 @@ class ChatService(QObject):
             self._current = replace(self._current, info=replace(info, effort=self._current.info.effort))
 
     def _deleted(self, info: ConversationInfo) -> None:
-        self._cancel(info.id)
+        self._running.cancel(info.id)
         if self._key == info.id:
             self.new_chat()
 
@@ -310,15 +349,12 @@ class ChatService(QObject):
             return
         stopped = self._starting.pop(key)
         # The end of the answer before may still be on its way to the disk.
-        chat = self._saver.patched(turn.conversation)
+        chat = self._running.patched(turn.conversation)
         turn = replace(turn, conversation=chat)
         sampling = self._settings.settings.sampling()
         answer = GrowingAnswer(chat.info.id, turn.answer, chat.info.model, chat.info.effort, sampling)
-        answer.job_id = self._engine.generate(self._target(), chat.dialogue(turn.answer.parent), sampling)
-        if stopped:
-            self._engine.cancel(answer.job_id)
-        self._answers[chat.info.id] = answer
-        self._saver.watch(answer)
+        wish = AnswerWish(chat.dialogue(turn.answer.parent), sampling, settle=self._settle())
+        self._running.begin(answer, self._target(), wish, stopped=stopped)
         self._show_turn(key, turn)
 
     def _show_turn(self, key: int | None, turn: Turn) -> None:
@@ -337,55 +373,35 @@ class ChatService(QObject):
             self.path_changed.emit(self.current())
         self._tell_busy()
 
-    def _take_report(self, report: Report) -> None:
-        if isinstance(report, LoadFailed):
-            self.problem.emit(report.error)
-            return
-        answer = next((answer for answer in self._answers.values() if answer.job_id == report.job_id), None)
-        if answer is None:
-            return
-        match report:
-            case Reading():
-                if answer is self._shown_answer():
-                    self.reading.emit(report.done, report.total)
-            case TextGrew():
-                answer.grow(report)
-                if self._is_on_path(answer):
-                    self.answer_grew.emit(
-                        AnswerGrowth(answer.node_id, report.reasoning, report.commentary, report.answer)
-                    )
-            case Ended():
-                self._end_answer(answer, report)
-            case _:
-                answer.call(report)
+    def _read(self, answer: GrowingAnswer, done: int, total: int) -> None:
+        if answer is self._shown_answer():
+            self.reading.emit(done, total)
 
-    def _end_answer(self, answer: GrowingAnswer, ended: Ended) -> None:
+    def _grew(self, answer: GrowingAnswer, text: TextGrew) -> None:
+        if answer is self._shown_answer() and self._is_on_path(answer):
+            self.answer_grew.emit(AnswerGrowth(answer.node_id, text.reasoning, text.commentary, text.answer))
+
+    def _answer_ended(self, answer: GrowingAnswer, node: MessageNode, error: UserError | None) -> None:
         on_path = self._is_on_path(answer)
-        node = answer.end(ended)
-        del self._answers[answer.conversation_id]
-        self._saver.ended(answer)
         if self._current is not None and self._key == answer.conversation_id:
             self._current = with_node(self._current, node)
         if on_path:
             self.answer_finished.emit(node)
         self._tell_busy()
-        if ended.error is not None:
-            self.problem.emit(ended.error)
+        if error is not None and error.code in _BREAKS_OFF and self._can_continue(node.id):
+            self.broken_off.emit(error, node.id)
+        elif error is not None:
+            self.problem.emit(error)
         self.list.refresh()
 
     def _shown_answer(self) -> GrowingAnswer | None:
-        return None if self._current is None else self._answers.get(self._current.info.id)
+        return self._running.of(self._key)
 
     def _is_on_path(self, answer: GrowingAnswer) -> bool:
         """Whether an answer can be seen: its chat is shown, and in it the path that it belongs to."""
-        if self._current is None or answer is not self._shown_answer():
+        if self._current is None or self._key != answer.conversation_id:
             return False
         return any(node.id == answer.node_id for node in self._current.path())
-
-    def _cancel(self, chat: int | None) -> None:
-        answer = None if chat is None else self._answers.get(chat)
-        if answer is not None and answer.job_id is not None:
-            self._engine.cancel(answer.job_id)
 
     def _refuse_while_busy(self) -> bool:
         if self.busy:
@@ -399,6 +415,18 @@ class ChatService(QObject):
 
     def _prepare(self, *_: object) -> None:
         self._engine.prepare(self._target())
+
+    def _can_continue(self, node_id: int) -> bool:
+        path = () if self._current is None else self._current.path()
+        return bool(path) and path[-1].id == node_id and path[-1].message.role is Role.ASSISTANT
+
+    def _settle(self) -> SettleWhen:
+        return SettleWhen(self._settings.settings.get(PREPARE_NEXT_TURN))
+
+    def _setting_changed(self, key: str) -> None:
+        if key == IDLE_UNLOAD.key:
+            minutes = self._settings.settings.get(IDLE_UNLOAD)
+            self._engine.set_idle_limit(minutes * 60 if minutes else math.inf)
 
     def _target(self) -> Target:
         return target_of(self._models.current(), self._settings.settings)

@@ -5,24 +5,26 @@ from dataclasses import dataclass, field
 from app.domain.conversation import Dialogue
 from app.domain.errors import UserError
 from app.domain.generation import FinishReason, Sampling, Timings, Usage
-from app.domain.load_plan import LoadPlan
-from app.domain.settings import CONTEXT_LENGTH, THREADS, Settings
+from app.domain.settings import Settings
+from app.engine.model_loading import Target
+from app.engine.protocol import SettleWhen
 from app.hub.library import InstalledModel
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The model that has to be loaded, and how."""
-
-    path: str
-    name: str
-    plan: LoadPlan = field(default_factory=LoadPlan)
 
 
 def target_of(model: InstalledModel, settings: Settings) -> Target:
     """A model as these settings want it placed."""
-    plan = LoadPlan(context=settings.get(CONTEXT_LENGTH), threads=settings.get(THREADS))
-    return Target(str(model.path), model.name, plan)
+    return Target(str(model.path), model.name, settings.wishes())
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWish:
+    """An answer that is wanted; the fields are those of the engine's ``Generate``."""
+
+    dialogue: Dialogue
+    sampling: Sampling
+    chat: str = ""
+    settle: SettleWhen = SettleWhen.NEVER
+    continuing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,16 @@ class GenerationJob:
 
     id: int
     target: Target
-    dialogue: Dialogue
-    sampling: Sampling
+    wish: AnswerWish
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMade:
+    """The prompt is made; ``left_out`` and ``kept`` are those of its `Usage`."""
+
+    job_id: int
+    left_out: int
+    kept: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +100,15 @@ class LoadFailed:
     error: UserError
 
 
-JobReport = Reading | TextGrew | ToolCallMade | Ended
-Report = JobReport | LoadFailed
+@dataclass(frozen=True, slots=True)
+class LoadNotice:
+    """The model is loaded, but not as it was meant to be, or with little room: to be said."""
+
+    notice: UserError
+
+
+JobReport = PromptMade | Reading | TextGrew | ToolCallMade | Ended
+Report = JobReport | LoadFailed | LoadNotice
 
 
 def gathered(reports: tuple[Report, ...]) -> tuple[Report, ...]:

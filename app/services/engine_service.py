@@ -2,14 +2,13 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.domain.conversation import Dialogue
-from app.domain.generation import Sampling
-from app.engine.client import EngineClient
-from app.services.engine_reports import Report, Target, gathered
+from app.engine.model_loading import Target
+from app.engine.plan_memory import PlanMemory
+from app.services.child_slot import MakeClient
+from app.services.engine_reports import AnswerWish, Report, gathered
 from app.services.engine_thread import EngineThread
 from app.services.payloads import EngineState
 
@@ -27,7 +26,8 @@ class EngineService(QObject):
     reported = Signal(object)
     _arrived = Signal()
 
-    def __init__(self, make_client: Callable[[], EngineClient]) -> None:
+    def __init__(self, make_client: MakeClient, memory: PlanMemory | None = None) -> None:
+        """``memory`` keeps what was learned about loading models."""
         super().__init__()
         self._state = EngineState()
         self._last_frame = 0.0
@@ -35,7 +35,7 @@ class EngineService(QObject):
         self._frame = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._frame.timeout.connect(self.deliver)
         self._arrived.connect(self._await_frame, Qt.ConnectionType.QueuedConnection)
-        self._thread = EngineThread(make_client, self._arrived.emit)
+        self._thread = EngineThread(make_client, self._arrived.emit, memory)
 
     @property
     def state(self) -> EngineState:
@@ -47,13 +47,25 @@ class EngineService(QObject):
         """The engine child's process id, while there is one."""
         return self._thread.child_pid
 
-    def prepare(self, target: Target) -> None:
-        """Load a model in the background, so that the first answer need not wait for it."""
-        self._thread.prepare(target)
+    def prepare(self, target: Target, *, insist: bool = False) -> None:
+        """Load a model in the background, so that the first answer need not wait; ``insist``: although it failed."""
+        self._thread.prepare(target, insist=insist)
 
-    def generate(self, target: Target, dialogue: Dialogue, sampling: Sampling) -> int:
-        """Answer a dialogue, after the jobs before it; returns the job's id, which its reports carry."""
-        return self._thread.generate(target, dialogue, sampling)
+    def generate(self, target: Target, wish: AnswerWish) -> int:
+        """Make an answer, after the jobs before it; returns the job's id, which its reports carry."""
+        return self._thread.generate(target, wish)
+
+    def unload(self) -> None:
+        """Stop loading, and what waits for it; or give the model's memory back, once nothing runs."""
+        self._thread.unload()
+
+    def abandon(self) -> None:
+        """End an engine that does not respond; what it was at ends as if it had died."""
+        self._thread.abandon()
+
+    def set_idle_limit(self, seconds: float) -> None:
+        """Give the memory back after so long without an answer; ``math.inf``: never."""
+        self._thread.set_idle_limit(seconds)
 
     def cancel(self, job_id: int) -> None:
         """End a job at once, from whatever it is at; its `Ended` still comes."""

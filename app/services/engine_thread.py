@@ -3,43 +3,42 @@
 import itertools
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.domain.conversation import Dialogue
 from app.domain.errors import ErrorCode, UserError
-from app.domain.generation import FinishReason, Sampling
+from app.domain.generation import FinishReason
+from app.domain.hardware import Hardware
 from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
-from app.engine.failures import error_of
-from app.engine.protocol import (
-    AnswerText,
-    Cancel,
-    CommentaryText,
-    Event,
-    Failed,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    LoadProgress,
-    PrefillProgress,
-    ReasoningText,
-    ToolCalled,
-    Unloaded,
-)
+from app.engine.model_loading import Target
+from app.engine.plan_memory import PlanMemory
+from app.engine.protocol import Event, Generate, HardwareFound, Probe, Unload, Unloaded
 from app.services.answer_progress import AnswerProgress
+from app.services.child_slot import ChildSlot, MakeClient
+from app.services.engine_desk import EngineDesk
+from app.services.engine_loading import (
+    LoadAgain,
+    LoadDone,
+    LoadEnded,
+    LoadGivenUp,
+    LoadGoesOn,
+    ModelLoader,
+    Outcome,
+)
 from app.services.engine_reports import (
+    AnswerWish,
     Ended,
     GenerationJob,
     LoadFailed,
+    LoadNotice,
     Reading,
     Report,
-    Target,
     TextGrew,
-    ToolCallMade,
 )
+from app.services.idle_watch import IdleWatch, gone_and_new
 from app.services.payloads import EngineState, Phase
+from app.services.report_box import ReportBox
+from app.services.sleep_clock import SleepClock
 
 log = logging.getLogger(__name__)
 
@@ -53,85 +52,84 @@ class EngineThread:
     ``notify`` is called on the worker thread when reports wait that `take` has not fetched yet.
     """
 
-    def __init__(self, make_client: Callable[[], EngineClient], notify: Callable[[], None]) -> None:
-        self._make_client = make_client
-        self._notify = notify
+    def __init__(
+        self,
+        make_client: MakeClient,
+        notify: Callable[[], None],
+        memory: PlanMemory | None = None,
+        sleep: SleepClock | None = None,
+    ) -> None:
+        """``memory`` keeps what was learned about loading."""
+        self._child = ChildSlot(make_client)
+        self._box = ReportBox(notify)
         self._ids = itertools.count(1)
-        self._lock = threading.Lock()
+        self._desk = EngineDesk(self._ids)
         self._called = threading.Event()
-        # Guarded by the lock.
-        self._jobs: deque[GenerationJob] = deque()
-        self._wanted: Target | None = None
-        self._cancelled: set[int] = set()
-        self._client: EngineClient | None = None
-        self._sent: int | None = None
-        self._stalled = False
         self._closing = False
-        self._reports: list[Report] = []
-        self._new_state: EngineState | None = None
         # The worker's own.
-        self._state = EngineState()
-        self._loaded: Target | None = None
-        self._loading: Load | None = None
-        self._loading_target: Target | None = None
-        self._giving_up_load = False
-        self._load_s = 0.0
+        self._loader = ModelLoader(memory or PlanMemory(None), self._ids)
+        self._idle = IdleWatch(self._desk, sleep or SleepClock())
         self._running: AnswerProgress | None = None
+        self._load_s = 0.0
+        self._unloading = 0  # the request's id; so is the next
+        self._probe = 0
+        self._outdated = False  # a new child would see other devices
         self._thread = threading.Thread(target=self._run, name="engine")
         self._thread.start()
 
     # ---- any thread ----
 
-    def prepare(self, target: Target) -> None:
-        """Load ``target`` in the background, once nothing runs."""
-        with self._lock:
-            self._wanted = target
+    def prepare(self, target: Target, *, insist: bool = False) -> None:
+        """Load ``target`` in the background, once nothing runs; ``insist``: although it failed before."""
+        self._desk.want(target, insist=insist)
         self._call()
 
-    def generate(self, target: Target, dialogue: Dialogue, sampling: Sampling) -> int:
-        """Answer ``dialogue`` after the jobs before it; returns the job's id."""
-        job = GenerationJob(next(self._ids), target, dialogue, sampling)
-        with self._lock:
-            self._jobs.append(job)
-            self._wanted = target
+    def generate(self, target: Target, wish: AnswerWish) -> int:
+        """Make an answer after the jobs before it; returns the job's id."""
+        job_id = self._desk.add(target, wish)
         self._call()
-        return job.id
+        return job_id
 
     def cancel(self, job_id: int) -> None:
         """End a job, whatever it is at; its `Ended` still comes. Unknown and ended jobs are ignored."""
-        with self._lock:
-            self._cancelled.add(job_id)
-            # The worker may be waiting for events, so the cancel is sent from here. A child that hangs hears nothing:
-            # the worker ends it instead.
-            if self._client is not None and self._sent == job_id and not self._stalled:
-                self._client.send(Cancel(job_id))
+        self._desk.cancel(job_id)
+        self._child.cancel(job_id)  # from here: the worker may be waiting for events
+        self._call()
+
+    def unload(self) -> None:
+        """Stop loading, and what waits for it; or give the model's memory back, once nothing runs."""
+        self._desk.unwant()
+        self._call()
+
+    def abandon(self) -> None:
+        """End a child that does not respond; what it was at ends as if it had died."""
+        self._desk.abandon()
+        self._call()
+
+    def set_idle_limit(self, seconds: float) -> None:
+        """Give the memory back after so long without an answer; ``math.inf``: never."""
+        self._desk.idle_limit_s = seconds
         self._call()
 
     def take(self) -> tuple[EngineState | None, tuple[Report, ...]]:
         """What has happened since the last call: the newest state, if it changed, and the reports in order."""
-        with self._lock:
-            state, self._new_state = self._new_state, None
-            reports, self._reports = tuple(self._reports), []
-        return state, reports
+        return self._box.take()
 
     @property
     def child_pid(self) -> int | None:
         """The engine child's process id, while there is one."""
-        with self._lock:
-            return self._client.pid if self._client is not None else None
+        client = self._child.client
+        return None if client is None else client.pid
 
     def close(self) -> None:
         """End the child and the thread. Reports that were made until then can still be taken."""
-        with self._lock:
-            self._closing = True
+        self._closing = True
         self._call()
         self._thread.join()
 
     def _call(self) -> None:
         self._called.set()
-        with self._lock:
-            if self._client is not None:
-                self._client.wake()
+        self._child.wake()
 
     # ---- the worker ----
 
@@ -150,14 +148,16 @@ class EngineThread:
         if self._closing:  # called between the look at it and the clearing
             return
         self._end_cancelled()
-        self._advance()
-        if self._client is None:
+        while self._advance():
+            pass
+        client = self._child.client
+        if client is None:
             self._called.wait()
             return
-        received = self._client.receive(None)
+        received = client.receive(self._patience())
         match received:
             case None:
-                pass
+                self._look_at_clocks()
             case EngineLost():
                 log.error("the engine was lost: %s %s", received.code, received.reason)
                 self._lose(UserError(received.code, reason=received.reason))
@@ -170,221 +170,250 @@ class EngineThread:
 
     def _end_cancelled(self) -> None:
         """Jobs that were cancelled before they were sent end here, and so does a child that hangs on one."""
-        with self._lock:
-            gone = [job for job in self._jobs if job.id in self._cancelled]
-            self._jobs = deque(job for job in self._jobs if job.id not in self._cancelled)
-            self._cancelled.difference_update(job.id for job in gone)
-            hangs = self._stalled and self._sent in self._cancelled
-        for job in gone:
-            self._report(Ended(job.id, FinishReason.CANCELLED))
-        if hangs and self._running is not None:
-            running, self._running = self._running, None
+        for job in self._desk.take_cancelled():
+            self._box.report(Ended(job.id, FinishReason.CANCELLED))
+        running = self._running
+        if running is not None and self._child.stalled and self._desk.is_cancelled(running.job_id):
+            self._running = None
+            self._desk.ended(running.job_id)
             self._drop_client()
-            self._report(running.ended(FinishReason.CANCELLED))
-            self._show(EngineState())
+            self._box.report(running.ended(FinishReason.CANCELLED))
+            self._box.show(EngineState())
+        elif self._desk.take_abandoned() and self._child.client is not None:
+            loaded = self._loader.loaded
+            self._lose(UserError(ErrorCode.ENGINE_DIED, reason="it did not respond"))
+            if running is None and loaded is not None:
+                self._desk.want(loaded, insist=False)
 
-    def _advance(self) -> None:
-        """Start what comes next, if nothing runs."""
+    def _advance(self) -> bool:
+        """Start what comes next, if nothing runs. Whether there may be more to start at once."""
         if self._running is not None:
-            return
-        with self._lock:
-            job = self._jobs[0] if self._jobs else None
-            target = job.target if job is not None else self._wanted
-        if self._loading is not None:
-            if target != self._loading_target and not self._giving_up_load and self._client is not None:
-                self._giving_up_load = True
-                self._client.send(Cancel(self._loading.request_id))
-        elif target is not None and target != self._loaded:
-            self._load(target)
-        elif job is not None:
-            self._send(job)
-
-    def _load(self, target: Target) -> None:
-        try:
-            client = self._client or self._start_client()
-        except UserError as error:
-            self._load_failed(target, error)
-            return
-        self._loaded = None
-        self._loading = Load(next(self._ids), target.path, target.plan)
-        self._loading_target = target
-        self._giving_up_load = False
-        self._show(EngineState(Phase.LOADING, model_name=target.name))
-        client.send(self._loading)
-
-    def _start_client(self) -> EngineClient:
-        client = self._make_client()
-        client.start()
-        with self._lock:
-            self._client = client
-            self._stalled = False
-        return client
+            return False
+        wanted = self._desk.next()
+        if self._loader.busy:
+            if wanted.target == self._loader.target or self._loader.giving_up:
+                return False
+            outcome = self._loader.give_up()
+            self._take_outcome(outcome)
+            return outcome is not None
+        self._desk.noted(wanted)
+        if wanted.target is not None and wanted.target != self._loader.loaded:
+            return not self._begin_load(wanted.target, insist=wanted.insist)
+        if wanted.job is not None:
+            self._send(wanted.job)
+        elif wanted.unwanted and self._loader.loaded is not None:
+            self._begin_unload()
+        return False
 
     def _send(self, job: GenerationJob) -> None:
-        assert self._client is not None
         load_s, self._load_s = self._load_s, 0.0
         self._running = AnswerProgress(job.id, load_s)
-        self._show(replace(self._state, phase=Phase.READING, progress=0.0, tokens_per_s=0.0))
+        self._box.show(replace(self._box.state, phase=Phase.READING, progress=0.0, tokens_per_s=0.0))
+        wish = job.wish
+        request = Generate(job.id, wish.dialogue, wish.sampling, wish.chat, wish.settle, wish.continuing)
+        self._desk.begin_first()
         try:
-            with self._lock:
-                self._jobs.popleft()
-                self._client.send(Generate(job.id, job.dialogue, job.sampling))
-                self._sent = job.id
-                if job.id in self._cancelled:
-                    self._client.send(Cancel(job.id))
+            self._child.send(request, self._desk.is_cancelled)
         except UserError as error:
-            self._fail(self._running, error)
+            self._end_running(self._running.ended(FinishReason.ERROR, error=error))
+
+    # ---- what the child says ----
 
     def _handle(self, event: Event) -> None:
-        if self._loading is not None:
-            self._handle_loading(event, self._loading, self._loading_target)
-        elif self._running is not None:
-            self._handle_running(event, self._running)
+        outcome = self._loader.take(event)
+        if outcome is not None:
+            self._take_outcome(outcome)
+            return
+        report = self._running.take(event) if self._running is not None else None
+        match report:
+            case None:
+                self._handle_others(event)
+            case Ended():
+                self._end_running(report)
+            case Reading(done=done, total=total):
+                self._box.report(report)
+                share = done / total if total else 0.0
+                self._box.show(replace(self._box.state, phase=Phase.READING, progress=share))
+            case _:
+                self._box.report(report)
+                if isinstance(report, TextGrew):
+                    self._show_rate()
 
-    def _handle_loading(self, event: Event, load: Load, target: Target | None) -> None:
+    def _handle_others(self, event: Event) -> None:
         match event:
-            case LoadProgress(request_id=load.request_id, fraction=fraction):
-                self._show(replace(self._state, progress=fraction))
-            case Loaded(request_id=load.request_id):
-                self._loading = None
-                self._loaded = target
-                self._load_s = event.load_s
-                self._show(replace(self._state, phase=Phase.READY, progress=0.0, context=event.context))
-            case Unloaded(request_id=load.request_id):
-                self._loading = None
-                self._show(EngineState())
-            case Failed(request_id=load.request_id):
-                self._loading = None
-                if target is not None:
-                    self._load_failed(target, error_of(event))
+            case Unloaded(request_id=self._unloading) if not self._loader.busy:
+                name = self._box.state.model_name
+                self._drop_client()
+                self._box.show(EngineState(model_name=name, freed=True))
+            case HardwareFound(request_id=self._probe):
+                self._compare(event.hardware)
             case _:
                 pass
+
+    def _show_rate(self) -> None:
+        assert self._running is not None
+        state = self._box.state
+        if (rate := self._running.rate()) is not None or state.phase is not Phase.ANSWERING:
+            self._box.show(replace(state, phase=Phase.ANSWERING, progress=0.0, tokens_per_s=rate or 0.0))
+
+    def _end_running(self, ended: Ended) -> None:
+        self._child.job_ended()
+        self._desk.ended(ended.job_id)
+        self._running = None
+        self._idle.used()
+        state = replace(self._box.state, progress=0.0)
+        if ended.error is not None and ended.error.code in _RELOAD_AFTER:
+            self._loader.distrust()
+            self._box.show(replace(state, phase=Phase.FAILED, error=ended.error))
+        elif ended.error is not None:
+            self._box.show(replace(state, phase=Phase.READY))
+        else:
+            self._loader.prove()
+            self._box.show(replace(state, phase=Phase.READY, tokens_per_s=ended.timings.decode_tokens_per_s))
+        self._box.report(ended)
+
+    # ---- loading ----
+
+    def _begin_load(self, target: Target, *, insist: bool) -> bool:
+        """Whether it has begun; otherwise it has failed."""
+        if self._outdated:
+            self._drop_client()
+        self._unloading = 0
+        self._box.show(EngineState(Phase.LOADING, model_name=target.name))
+        try:
+            client = self._child.client or self._start_client()
+        except UserError as error:
+            self._load_failed(target, error)
+            return False
+        self._loader.begin(client, target, insist=insist)
+        return True
+
+    def _take_outcome(self, outcome: Outcome | None) -> None:
+        match outcome:
+            case LoadGoesOn(fraction=fraction):
+                self._box.show(replace(self._box.state, progress=fraction))
+            case LoadDone(loaded=loaded):
+                self._load_s = loaded.load_s
+                self._idle.used()
+                state = replace(self._box.state, phase=Phase.READY, progress=0.0, context=loaded.context)
+                self._box.show(replace(state, explanation=outcome.explanation))
+                for notice in outcome.notices:
+                    self._box.report(LoadNotice(notice))
+            case LoadAgain(target=target):
+                self._load_again(target)
+            case LoadGivenUp():
+                self._box.show(EngineState(model_name=self._box.state.model_name))
+            case LoadEnded(target=target, error=error):
+                self._load_failed(target, error)
+            case None:
+                pass
+
+    def _load_again(self, target: Target) -> None:
+        """The next try, in a child of its own: what the last one did to a driver may stay with its process."""
+        self._end_client()
+        self._box.show(EngineState(Phase.LOADING, model_name=target.name))
+        try:
+            self._loader.resume(self._start_client())
+        except UserError as error:
+            self._take_outcome(self._loader.lost(error))
 
     def _load_failed(self, target: Target, error: UserError) -> None:
         """Every job that waits for this model ends; it is not tried again until somebody asks."""
-        with self._lock:
-            failed = [job for job in self._jobs if job.target == target]
-            self._jobs = deque(job for job in self._jobs if job.target != target)
-            if self._wanted == target:
-                self._wanted = None
-        self._show(EngineState(Phase.FAILED, model_name=target.name, error=error))
+        failed = self._desk.take_for(target)
+        self._box.show(EngineState(Phase.FAILED, model_name=target.name, error=error))
         for job in failed:
-            self._report(Ended(job.id, FinishReason.ERROR, error=error))
+            self._box.report(Ended(job.id, FinishReason.ERROR, error=error))
         if not failed:
-            self._report(LoadFailed(error))
+            self._box.report(LoadFailed(error))
 
-    def _handle_running(self, event: Event, running: AnswerProgress) -> None:
-        match event:
-            case PrefillProgress(request_id=running.job_id, done=done, total=total):
-                self._report(Reading(running.job_id, done, total))
-                self._show(replace(self._state, phase=Phase.READING, progress=done / total if total else 0.0))
-            case ReasoningText(request_id=running.job_id, text=text):
-                running.thinks()
-                self._grow(running, TextGrew(running.job_id, reasoning=text))
-            case CommentaryText(request_id=running.job_id, text=text):
-                running.speaks()
-                self._grow(running, TextGrew(running.job_id, commentary=text))
-            case AnswerText(request_id=running.job_id, text=text):
-                running.speaks()
-                self._grow(running, TextGrew(running.job_id, answer=text))
-            case ToolCalled(request_id=running.job_id, name=name, arguments=arguments):
-                running.speaks()
-                self._report(ToolCallMade(running.job_id, name, arguments))
-            case Finished(request_id=running.job_id):
-                self._finish(running, event)
-            case Failed(request_id=running.job_id):
-                self._fail(running, error_of(event))
-            case _:
-                pass
+    # ---- while nothing is asked ----
 
-    def _grow(self, running: AnswerProgress, text: TextGrew) -> None:
-        self._report(text)
-        if (rate := running.rate()) is not None or self._state.phase is not Phase.ANSWERING:
-            self._show(replace(self._state, phase=Phase.ANSWERING, progress=0.0, tokens_per_s=rate or 0.0))
+    def _patience(self) -> float | None:
+        """How long to wait for the child; None as long as it works."""
+        if self._running is not None or self._loader.busy or self._loader.loaded is None:
+            return None
+        return self._idle.patience()
 
-    def _finish(self, running: AnswerProgress, event: Finished) -> None:
-        self._end_running()
-        timings = replace(event.timings, load_s=running.load_s)
-        self._report(replace(running.ended(event.reason), usage=event.usage, timings=timings))
-        self._show(
-            replace(self._state, phase=Phase.READY, progress=0.0, tokens_per_s=event.timings.decode_tokens_per_s)
-        )
+    def _look_at_clocks(self) -> None:
+        client = self._child.client
+        if self._patience() is None or client is None:
+            return
+        if self._idle.is_over():
+            self._desk.rest()
+            self._begin_unload()
+        elif self._idle.slept():
+            self._probe = next(self._ids)
+            client.send(Probe(self._probe))
 
-    def _fail(self, running: AnswerProgress, error: UserError) -> None:
-        self._end_running()
-        if error.code in _RELOAD_AFTER:
-            self._loaded = None
-            self._show(replace(self._state, phase=Phase.FAILED, progress=0.0, error=error))
-        else:
-            self._show(replace(self._state, phase=Phase.READY, progress=0.0))
-        self._report(running.ended(FinishReason.ERROR, error=error))
+    def _begin_unload(self) -> None:
+        """Ask the child to keep what is worth keeping and to give the memory back; then it is ended."""
+        client = self._child.client
+        assert client is not None
+        self._loader.distrust()
+        self._unloading = next(self._ids)
+        client.send(Unload(self._unloading))
 
-    def _end_running(self) -> None:
-        with self._lock:
-            self._sent = None
-            if self._running is not None:
-                self._cancelled.discard(self._running.job_id)
-        self._running = None
+    def _compare(self, hardware: Hardware) -> None:
+        """After a sleep: a device that is gone takes the model with it; a new one counts for the next load."""
+        gone, new = gone_and_new(self._loader.hardware or hardware, hardware)
+        self._outdated = bool(gone or new)
+        if gone and self._running is None:
+            log.warning("devices are gone after a sleep: %s", sorted(gone))
+            name = self._box.state.model_name
+            self._drop_client()
+            self._box.show(EngineState(model_name=name))
+
+    # ---- the child's end ----
+
+    def _start_client(self) -> EngineClient:
+        self._outdated = False
+        return self._child.start(graphics=self._loader.graphics)
 
     def _lose(self, error: UserError) -> None:
         """The child is gone: what ran has ended, and nothing is loaded."""
-        target = self._loading_target if self._loading is not None else None
         running, self._running = self._running, None
-        self._drop_client()
-        self._show(EngineState(Phase.FAILED, model_name=self._state.model_name, error=error))
+        name = self._box.state.model_name
+        freed = self._unloading != 0
+        self._end_client()
+        outcome = self._loader.lost(error, answering=running is not None)
+        if outcome is not None:
+            self._take_outcome(outcome)
+            return
+        if freed:  # it was to end anyway
+            self._box.show(EngineState(model_name=name, freed=True))
+            return
+        self._box.show(EngineState(Phase.FAILED, model_name=name, error=error))
         if running is not None:
-            self._report(running.ended(FinishReason.ERROR, error=error))
-        with self._lock:
-            # Nothing is loaded again by itself: what killed the child could do so for ever.
-            self._wanted = None
-        if target is not None:
-            self._load_failed(target, error)
+            self._box.report(running.ended(FinishReason.ERROR, error=error))
+        self._desk.rest()  # what killed the child could do so for ever
 
     def _end_all(self, error: UserError) -> None:
-        """Nothing that was asked for is tried again: it could fail like this for ever."""
-        self._lose(error)
-        with self._lock:
-            jobs, self._jobs = tuple(self._jobs), deque()
-        for job in jobs:
-            self._report(Ended(job.id, FinishReason.ERROR, error=error))
+        """A bug. Nothing that was asked for is tried again: it could fail like this for ever."""
+        running, self._running = self._running, None
+        self._drop_client()
+        self._box.show(EngineState(Phase.FAILED, model_name=self._box.state.model_name, error=error))
+        if running is not None:
+            self._box.report(running.ended(FinishReason.ERROR, error=error))
+        for job in self._desk.take_all():
+            self._box.report(Ended(job.id, FinishReason.ERROR, error=error))
 
     def _drop_client(self) -> None:
-        with self._lock:
-            client, self._client = self._client, None
-            self._sent = None
-            self._stalled = False
-        self._loaded = None
-        self._loading = None
-        if client is not None:
-            client.close()
+        """End the child; nothing is loaded then."""
+        self._end_client()
+        self._loader.forget()
 
-    # ---- reports ----
+    def _end_client(self) -> None:
+        self._unloading = self._probe = 0
+        self._child.end()
 
     def _set_stalled(self, stalled: bool) -> None:
-        with self._lock:
-            self._stalled = stalled
+        self._child.stalled = stalled
         if stalled:
-            self._show(replace(self._state, phase=Phase.STALLED))
-        elif self._loading is not None:
-            self._show(replace(self._state, phase=Phase.LOADING))
+            phase = Phase.STALLED
+        elif self._loader.busy:
+            phase = Phase.LOADING
         elif self._running is not None:
-            self._show(replace(self._state, phase=Phase.ANSWERING if self._running.has_text else Phase.READING))
+            phase = Phase.ANSWERING if self._running.has_text else Phase.READING
         else:
-            self._show(replace(self._state, phase=Phase.READY if self._loaded is not None else Phase.UNLOADED))
-
-    def _show(self, state: EngineState) -> None:
-        if state == self._state:
-            return
-        self._state = state
-        with self._lock:
-            first = self._new_state is None and not self._reports
-            self._new_state = state
-        if first:
-            self._notify()
-
-    def _report(self, report: Report) -> None:
-        with self._lock:
-            first = self._new_state is None and not self._reports
-            self._reports.append(report)
-        if first:
-            self._notify()
+            phase = Phase.READY if self._loader.loaded is not None else Phase.UNLOADED
+        self._box.show(replace(self._box.state, phase=phase))

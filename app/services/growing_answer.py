@@ -2,27 +2,36 @@
 
 from dataclasses import replace
 
-from app.domain.conversation import Message, Role, ToolCall
+from app.domain.conversation import Message, ToolCall
 from app.domain.generation import FinishReason, Receipt, Sampling
 from app.domain.tree import Conversation, MessageNode
-from app.services.engine_reports import Ended, TextGrew, ToolCallMade
+from app.services.engine_reports import Ended, PromptMade, TextGrew, ToolCallMade
+
+_HALF_CHARACTER = "\ufffd"  # what the parser makes of bytes that never became a character
 
 
 class GrowingAnswer:
-    """Collects the text of one node. ``version`` counts its changes, so that savers know what is new."""
+    """Collects the text of one node. ``version`` counts its changes, so that savers know what is new.
+
+    ``prompt`` is known once it is made.
+
+    What the node has already is gone on with: it was cut short, and its receipt counts for the whole.
+    """
 
     def __init__(self, conversation_id: int, node: MessageNode, model: str, effort: str, sampling: Sampling) -> None:
         self.conversation_id = conversation_id
         self.job_id: int | None = None
+        self.prompt: PromptMade | None = None
         self.version = 0
-        self._node = node
+        self._node = replace(node, complete=False, receipt=None)
+        self._before = node.receipt
         self._model = model
         self._effort = effort
         self._sampling = sampling
-        self._reasoning: list[str] = []
-        self._commentary: list[str] = []
-        self._answer: list[str] = []
-        self._tool_calls: list[ToolCall] = []
+        self._reasoning = [node.message.reasoning]
+        self._commentary = [node.message.commentary]
+        self._answer = [node.message.content]
+        self._tool_calls: list[ToolCall] = [*node.message.tool_calls]
 
     @property
     def node_id(self) -> int:
@@ -32,8 +41,8 @@ class GrowingAnswer:
     @property
     def node(self) -> MessageNode:
         """The node with all that has come so far."""
-        message = Message(
-            Role.ASSISTANT,
+        message = replace(
+            self._node.message,
             content="".join(self._answer),
             reasoning="".join(self._reasoning),
             commentary="".join(self._commentary),
@@ -64,9 +73,45 @@ class GrowingAnswer:
             timings=ended.timings,
             reasoning_s=ended.reasoning_s,
         )
+        if self._before is not None:
+            receipt = _together(self._before, receipt)
         self._node = replace(self._node, complete=ended.reason is not FinishReason.ERROR, receipt=receipt)
         self.version += 1
         return self.node
+
+
+def cut_answer(node: MessageNode) -> MessageNode:
+    """An answer that was cut short, as it is gone on with: half a character at its end is forgotten."""
+    message = node.message
+    whole = replace(
+        message,
+        content=message.content.removesuffix(_HALF_CHARACTER),
+        commentary=message.commentary.removesuffix(_HALF_CHARACTER),
+        reasoning=message.reasoning.removesuffix(_HALF_CHARACTER),
+    )
+    return replace(node, message=whole)
+
+
+def has_begun(message: Message) -> bool:
+    """Whether anything was said that can be gone on with."""
+    return bool(message.content or message.reasoning or message.commentary or message.tool_calls)
+
+
+def _together(before: Receipt, after: Receipt) -> Receipt:
+    """The receipt of an answer that was made in two goes."""
+    completion = before.usage.completion_tokens + after.usage.completion_tokens
+    timings = replace(
+        after.timings,
+        prefill_s=before.timings.prefill_s + after.timings.prefill_s,
+        first_token_s=before.timings.first_token_s or after.timings.first_token_s,
+        decode_s=before.timings.decode_s + after.timings.decode_s,
+    )
+    return replace(
+        after,
+        usage=replace(after.usage, completion_tokens=completion),
+        timings=timings,
+        reasoning_s=before.reasoning_s + after.reasoning_s,
+    )
 
 
 def with_node(conversation: Conversation, node: MessageNode) -> Conversation:

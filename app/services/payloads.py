@@ -24,7 +24,8 @@ class EngineState:
 
     ``progress`` is 0 to 1: of the weights while LOADING, of the prompt while READING. ``tokens_per_s`` is that of
     the running answer, or of the last one; 0 before the first. ``context`` in tokens, 0 while nothing is loaded.
-    ``error`` is why the phase is FAILED.
+    ``error`` is why the phase is FAILED. ``explanation`` says where the loaded model runs and why. ``freed``: UNLOADED
+    because nobody used it, or asked for.
     """
 
     phase: Phase = Phase.UNLOADED
@@ -33,6 +34,8 @@ class EngineState:
     tokens_per_s: float = 0.0
     context: int = 0
     error: UserError | None = None
+    explanation: str = ""
+    freed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ class ProfilePaths:
         return self.data_folder / "models.toml"
 
     @property
+    def load_plans_file(self) -> Path:
+        """What was learned about loading models, JSON."""
+        return self.cache_folder / "load-plans.json"
+
+    @property
     def log_file(self) -> Path:
         """The program's log."""
         return self.log_folder / "alcove.log"

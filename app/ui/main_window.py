@@ -23,6 +23,7 @@ from app.domain.tree import ConversationInfo
 from app.services.chat_service import ChatService
 from app.services.engine_service import EngineService
 from app.services.model_service import ModelService
+from app.services.payloads import EngineState
 from app.services.settings_service import SettingsService
 from app.ui.chat.conversation_model import shown_title
 from app.ui.chat.pane import ChatPane
@@ -31,6 +32,7 @@ from app.ui.models.pane import ModelsPane
 from app.ui.settings.pane import SettingsPane
 from app.ui.shell.dialogs import ask_for_model_file, open_link
 from app.ui.shell.drop_zone import DropZone, model_files
+from app.ui.shell.engine_trouble import EngineTrouble
 from app.ui.shell.message_bar import MessageBar, Notice
 from app.ui.shell.rail import Pane, Rail
 from app.ui.shell.status_line import StatusLine
@@ -57,6 +59,8 @@ MODEL_TROUBLE = frozenset(
         ErrorCode.ADAPTER_UNFIT,
         ErrorCode.MODEL_LOAD_FAILED,
         ErrorCode.OUT_OF_MEMORY,
+        ErrorCode.MODEL_TOO_LARGE,
+        ErrorCode.ALWAYS_CRASHED,
         ErrorCode.NO_MODEL_LOADED,
     }
 )
@@ -71,6 +75,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._chat = chat
         self._models = models
+        self._engine = engine
         self._settings = settings
         self._follower = ThemeFollower(cast("QApplication", QApplication.instance()), settings, self)
         theme = self._follower.theme
@@ -96,7 +101,10 @@ class MainWindow(QMainWindow):
         self.chat_pane.add_file_requested.connect(self.add_model)
         self.chat_pane.link_activated.connect(self._open_link)
         self.status.reload_requested.connect(chat.reload_model)
-        engine.state_changed.connect(self.status.set_state)
+        self.status.cancel_requested.connect(engine.unload)
+        self.status.restart_requested.connect(engine.abandon)
+        self.engine_trouble = EngineTrouble(chat, engine, self.message_bar)
+        engine.state_changed.connect(self._show_state)
         self.status.set_state(engine.state)
         for service in (chat, models, settings):
             service.problem.connect(self._show_problem)
@@ -124,6 +132,7 @@ class MainWindow(QMainWindow):
         pane = self._panes.get(Pane.MODELS)
         if not isinstance(pane, ModelsPane):
             pane = ModelsPane(self._models, self.theme)
+            pane.set_state(self._engine.state)
             pane.add_file_requested.connect(self.add_model)
             pane.link_activated.connect(self._open_link)
             self._panes[Pane.MODELS] = pane
@@ -273,6 +282,11 @@ class MainWindow(QMainWindow):
         current = self._chat.current()
         title = self.tr("New chat") if current is None else shown_title(current.info)
         self.setWindowTitle(self.tr("{title} – Alcove").format(title=title))
+
+    def _show_state(self, state: EngineState) -> None:
+        self.status.set_state(state)
+        if Pane.MODELS in self._panes:
+            self.models_pane.set_state(state)
 
     def _show_problem(self, error: UserError) -> None:
         if error.code in MODEL_TROUBLE and self.shown_pane is not Pane.MODELS:

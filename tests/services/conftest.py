@@ -15,6 +15,7 @@ from app.domain.generation import FinishReason
 from app.domain.tree import Conversation, MessageNode
 from app.engine import child
 from app.engine.client import EngineClient, Entry
+from app.engine.plan_memory import PlanMemory
 from app.hub.library import Library
 from app.resources import DEMO_MODEL
 from app.services.chat_service import ChatService
@@ -27,7 +28,7 @@ from app.store.chats import ChatStore
 from app.store.paths import ProfilePaths
 from app.store.settings_file import SettingsFile
 
-ANSWER_MS = 20_000
+ANSWER_MS = 60_000
 
 
 @pytest.fixture
@@ -89,6 +90,8 @@ class Program:
     chat: ChatService
     problems: list[UserError]
     states: list[EngineState]
+    children: int = 0
+    """How many engine children there were."""
 
     def ask(self, text: str) -> MessageNode:
         """Send a message and wait for the end of the answer."""
@@ -146,11 +149,16 @@ def start(qtbot: QtBot, paths: ProfilePaths, settings: SettingsService, models: 
     def start(
         entry: Entry = child.run, open_store: Callable[[], ChatStore] | None = None, *, opens: bool = True
     ) -> Program:
-        engine = EngineService(lambda: EngineClient(paths.log_folder / "engine.log", entry=entry))
+        def make_client(graphics: bool) -> EngineClient:
+            program.children += 1
+            return EngineClient(paths.log_folder / "engine.log", entry=entry, graphics=graphics)
+
+        engine = EngineService(make_client, PlanMemory(paths.load_plans_file))
         chat = ChatService(open_store or (lambda: ChatStore(paths.chats_file)), engine, models, settings)
         running.append(chat)
         program = Program(qtbot, paths, settings, models, engine, chat, [], [])
         chat.problem.connect(program.problems.append)
+        chat.broken_off.connect(lambda error, _: program.problems.append(error))
         engine.state_changed.connect(program.states.append)
         if opens:
             with qtbot.waitSignal(chat.opened):

@@ -65,13 +65,20 @@ def test_an_answer_that_waits_for_it_can_be_stopped(loading: Program) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
-def test_a_death_meanwhile_ends_the_answer_that_waits(loading: Program) -> None:
+def test_two_deaths_meanwhile_end_the_answer_that_waits(loading: Program) -> None:
     with loading.qtbot.waitSignals([loading.chat.node_added] * 2):
         loading.chat.send(QUESTION)
-    pid = loading.engine.child_pid
-    assert pid is not None
+    first = loading.engine.child_pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    loading.qtbot.waitUntil(
+        lambda: loading.engine.child_pid not in (None, first) and 0 < loading.engine.state.progress < 1,
+        timeout=ANSWER_MS,
+    )
+    second = loading.engine.child_pid
+    assert second is not None
     with loading.qtbot.waitSignal(loading.chat.answer_finished, timeout=3000) as finished:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(second, signal.SIGKILL)
     assert reason(arguments(finished)[0]) is FinishReason.ERROR
     assert [error.code for error in loading.problems] == [ErrorCode.ENGINE_DIED]
     assert loading.engine.state.phase is Phase.FAILED

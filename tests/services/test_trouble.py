@@ -15,13 +15,14 @@ from pytestqt.qtbot import QtBot
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Receipt, Sampling
-from app.domain.settings import CURRENT_MODEL
+from app.domain.settings import CONTEXT_LENGTH, CURRENT_MODEL
 from app.domain.tree import Conversation, MessageNode
 from app.engine.client import EngineClient
 from app.engine.frames import MAX_REQUEST_BYTES
+from app.engine.model_loading import Target
 from app.resources import DEMO_MODEL
 from app.services import answer_saver
-from app.services.engine_reports import Ended, Report, Target
+from app.services.engine_reports import AnswerWish, Ended, Report
 from app.services.engine_service import EngineService
 from app.services.payloads import Phase
 from app.store.chats import ChatStore
@@ -54,7 +55,7 @@ def test_a_killed_engine_costs_nothing_that_was_said(start: Start) -> None:
     current = program.chat.current()
     assert current is not None
     so_far = current.node(node_id).message.reasoning
-    with program.qtbot.waitSignals([program.chat.answer_finished, program.chat.problem], timeout=NOTICED_MS):
+    with program.qtbot.waitSignals([program.chat.answer_finished, program.chat.broken_off], timeout=NOTICED_MS):
         hit(program, signal.SIGKILL)
     node = program.path()[-1]
     assert node.id == node_id
@@ -165,14 +166,14 @@ def test_a_failed_decode_keeps_the_text_and_the_model_is_loaded_again(start: Sta
 
 
 def test_a_bug_in_the_worker_ends_the_answer_and_is_said(qtbot: QtBot, caplog: pytest.LogCaptureFixture) -> None:
-    def make_client() -> EngineClient:
+    def make_client(_graphics: bool) -> EngineClient:
         raise ZeroDivisionError
 
     engine = EngineService(make_client)
     reports: list[Report] = []
     engine.reported.connect(reports.append)
     dialogue = Dialogue((Message(Role.USER, QUESTION),), date="2026-01-01")
-    job = engine.generate(Target("nowhere", "Nowhere"), dialogue, Sampling())
+    job = engine.generate(Target("nowhere", "Nowhere"), AnswerWish(dialogue, Sampling()))
     qtbot.waitUntil(lambda: bool(reports))
     engine.close()
     (ended,) = reports
@@ -210,6 +211,7 @@ def test_a_missing_model_is_said_and_another_one_works(start: Start, tmp_path: P
 
 def test_a_message_longer_than_the_context_is_refused_and_the_chat_goes_on(start: Start) -> None:
     program = start()
+    program.settings.set_value(CONTEXT_LENGTH.key, 8192)
     node = program.ask("word " * 20_000)
     assert not node.complete
     assert [error.code for error in program.problems] == [ErrorCode.MESSAGE_TOO_LONG]

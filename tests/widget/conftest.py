@@ -128,7 +128,9 @@ def start(qtbot: QtBot, paths: ProfilePaths, settings: SettingsService, models: 
     running: list[ChatService] = []
 
     def start(entry: Entry = child.run) -> Program:
-        engine = EngineService(lambda: EngineClient(paths.log_folder / "engine.log", entry=entry))
+        engine = EngineService(
+            lambda graphics: EngineClient(paths.log_folder / "engine.log", entry=entry, graphics=graphics)
+        )
         chat = ChatService(lambda: ChatStore(paths.chats_file), engine, models, settings)
         running.append(chat)
         window = MainWindow(chat, models, engine, settings)

@@ -38,6 +38,11 @@ class ModelCard(QFrame):
         self._place = ElidedLabel(self.tr("Comes with Alcove") if model.builtin else str(model.path))
         self._place.mode = Qt.TextElideMode.ElideMiddle
         self._place.setProperty("kind", "caption")
+        self._why = QLabel()
+        self._why.setWordWrap(True)
+        self._why.setTextFormat(Qt.TextFormat.PlainText)
+        self._why.setProperty("kind", "muted")
+        self._why.hide()
         self._badges = QHBoxLayout()
         self._current = Badge(self.tr("In use"), "good")
         for badge in (self._current, *self._badges_of(model)):
@@ -59,6 +64,7 @@ class ModelCard(QFrame):
         words = QVBoxLayout()
         words.addLayout(self._head)
         words.addWidget(self._facts)
+        words.addWidget(self._why)
         words.addWidget(self._place)
         self._words = words
         self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
@@ -74,6 +80,11 @@ class ModelCard(QFrame):
         self._current.setVisible(current)
         self.use_button.setVisible(not current)
         restyle(self, "current", current)
+
+    def set_explanation(self, why: str) -> None:
+        """Say where and how it runs; "" says nothing."""
+        self._why.setText(why)
+        self._why.setVisible(bool(why))
 
     def set_narrow(self, narrow: bool) -> None:
         """Badges and buttons stand below the words."""

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QScr
 
 from app.hub.library import InstalledModel
 from app.services.model_service import ModelService
+from app.services.payloads import EngineState
 from app.ui.icons import icon
 from app.ui.models.card import ModelCard
 from app.ui.models.get_panel import GetPanel
@@ -29,6 +30,7 @@ class ModelsPane(QScrollArea):
         self._theme = theme
         self.setWidgetResizable(True)
         self.cards: list[ModelCard] = []
+        self._state = EngineState()
 
         title = QLabel(self.tr("Models"))
         title.setObjectName("pageTitle")
@@ -86,6 +88,12 @@ class ModelsPane(QScrollArea):
             card.set_theme(theme)
         self._place()
 
+    def set_state(self, state: EngineState) -> None:
+        """What the engine is doing: the model in use says where it runs."""
+        if (state.model_name, state.explanation) != (self._state.model_name, self._state.explanation):
+            self._state = state
+            self._explain()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place()
@@ -110,11 +118,19 @@ class ModelsPane(QScrollArea):
             card.use_requested.connect(self._models.select)
             card.forget_requested.connect(self._forget)
             self._list.addWidget(card)
+        self._explain()
         self._place()
 
     def _mark(self, current: InstalledModel) -> None:
         for card in self.cards:
             card.set_current(card.model.id == current.id)
+        self._explain()
+
+    def _explain(self) -> None:
+        current = self._models.current()
+        for card in self.cards:
+            runs = card.model.id == current.id and card.model.name == self._state.model_name
+            card.set_explanation(self._state.explanation if runs else "")
 
     def _forget(self, model_id: str) -> None:
         model = next(model for model in self._models.models() if model.id == model_id)

@@ -6,7 +6,10 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 
 class ElidedLabel(QLabel):
-    """Shows as much of ``full_text`` as fits; the whole is its tooltip and its accessible name."""
+    """Shows as much of ``full_text`` as fits; the whole is its tooltip and its accessible name.
+
+    A hint is always in the tooltip, and is the accessible description.
+    """
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -14,6 +17,7 @@ class ElidedLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._full = ""
+        self._hint = ""
         self.set_full_text(text)
 
     @property
@@ -21,11 +25,13 @@ class ElidedLabel(QLabel):
         """The text, whole."""
         return self._full
 
-    def set_full_text(self, text: str) -> None:
+    def set_full_text(self, text: str, hint: str = "") -> None:
         """Show another text."""
         self._full = text
+        self._hint = hint
         self.setText(text)
         self.setAccessibleName(text)
+        self.setAccessibleDescription(hint)
         self._tell()
 
     def minimumSizeHint(self) -> QSize:
@@ -45,4 +51,4 @@ class ElidedLabel(QLabel):
 
     def _tell(self) -> None:
         cut = self.fontMetrics().horizontalAdvance(self._full) > self.contentsRect().width()
-        self.setToolTip(self._full if cut else "")
+        self.setToolTip("\n".join(part for part in (self._full if cut else "", self._hint) if part))

@@ -89,6 +89,12 @@ class MessageBar(QFrame):
         self._notices = [*told[-9:], notice]
         self._refresh()
 
+    def withdraw(self, notice: Notice) -> None:
+        """It is not so any more."""
+        if notice in self._notices:
+            self._notices.remove(notice)
+            self._refresh()
+
     def set_passing_time(self, milliseconds: int) -> None:
         """How long a notice stays that goes by itself."""
         self._timer.setInterval(milliseconds)

@@ -33,9 +33,15 @@ class StateDot(QWidget):
 
 
 class StatusLine(QWidget):
-    """Name, state, context and speed of the model, and "Reload" where it failed."""
+    """Name, state, context and speed of the model, why it runs as it does, and what can be done about it.
+
+    ``reload_requested``: it failed, or is not loaded. ``cancel_requested``: it is being loaded. ``restart_requested``:
+    it does not respond.
+    """
 
     reload_requested = Signal()
+    cancel_requested = Signal()
+    restart_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,17 +55,17 @@ class StatusLine(QWidget):
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(self.tr("Progress"))
-        self.reload_button = QToolButton()
-        self.reload_button.setObjectName("barAction")
-        self.reload_button.setText(self.tr("Reload"))
-        self.reload_button.clicked.connect(self.reload_requested)
+        self.button = QToolButton()
+        """Reload, load, cancel or restart, as the state is."""
+        self.button.setObjectName("barAction")
+        self.button.clicked.connect(self._act)
         self._private = QLabel(self.tr("Offline · private"))
         self._private.setToolTip(self.tr("Chatting opens no network connection. Everything stays on this computer."))
         self._row = QHBoxLayout(self)
         self._row.addWidget(self._dot)
         self._row.addWidget(self.words, 1)
         self._row.addWidget(self.progress)
-        self._row.addWidget(self.reload_button)
+        self._row.addWidget(self.button)
         self._row.addWidget(self._private)
         self.set_theme(theme)
 
@@ -67,11 +73,13 @@ class StatusLine(QWidget):
         """Show what the engine is doing."""
         self._state = state
         text = " · ".join(part for part in (state.model_name, self._doing(state), *self._figures(state)) if part)
-        self.words.set_full_text(text)
+        self.words.set_full_text(text, state.explanation)
         shown = state.phase in (Phase.LOADING, Phase.READING)
         self.progress.setVisible(shown)
         self.progress.setValue(round(state.progress * 1000))
-        self.reload_button.setVisible(state.phase is Phase.FAILED)
+        offer = self._offer(state)
+        self.button.setText(offer)
+        self.button.setVisible(bool(offer))
         self._dot.set_colour(self._colour(state.phase))
         tone = {Phase.FAILED: "bad", Phase.STALLED: "slow"}.get(state.phase, "")
         restyle(self.words, "tone", tone)
@@ -91,10 +99,32 @@ class StatusLine(QWidget):
         self.setFixedHeight(px(28))
         self.set_state(self._state)
 
+    def _act(self) -> None:
+        match self._state.phase:
+            case Phase.LOADING:
+                self.cancel_requested.emit()
+            case Phase.STALLED:
+                self.restart_requested.emit()
+            case _:
+                self.reload_requested.emit()
+
+    def _offer(self, state: EngineState) -> str:
+        match state.phase:
+            case Phase.LOADING:
+                return self.tr("Cancel")
+            case Phase.STALLED:
+                return self.tr("Restart")
+            case Phase.FAILED:
+                return self.tr("Reload")
+            case Phase.UNLOADED:
+                return self.tr("Load") if state.model_name else ""
+            case _:
+                return ""
+
     def _doing(self, state: EngineState) -> str:
         match state.phase:
             case Phase.UNLOADED:
-                return self.tr("not loaded")
+                return self.tr("unloaded to free memory") if state.freed else self.tr("not loaded")
             case Phase.LOADING:
                 return self.tr("loading {percent}").format(percent=self._percent(state.progress))
             case Phase.READY:

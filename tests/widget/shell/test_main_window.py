@@ -357,11 +357,11 @@ def test_a_model_that_cannot_be_loaded_is_told_and_loaded_again_when_asked(
     with program.qtbot.waitSignal(program.chat.problem, timeout=ANSWER_MS):
         program.models.select(program.models.models()[1].id)
     assert program.problems[-1].code in (ErrorCode.FILE_NOT_FOUND, ErrorCode.MODEL_LOAD_FAILED)
-    program.qtbot.waitUntil(program.window.status.reload_button.isVisible, timeout=ANSWER_MS)
+    program.qtbot.waitUntil(program.window.status.button.isVisible, timeout=ANSWER_MS)
     away.rename(another_model)
-    program.qtbot.mouseClick(program.window.status.reload_button, LEFT)
+    program.qtbot.mouseClick(program.window.status.button, LEFT)
     program.wait_ready()
-    assert not program.window.status.reload_button.isVisible()
+    assert not program.window.status.button.isVisible()
 
 
 def test_the_model_is_chosen_in_the_header(program: Program, another_model: Path) -> None:

@@ -24,39 +24,59 @@ def line(qtbot: QtBot, theme: Theme) -> StatusLine:
 
 
 @pytest.mark.parametrize(
-    ("state", "words", "progress", "reload"),
+    ("state", "words", "progress", "offer"),
     [
-        (EngineState(Phase.UNLOADED, DEMO), f"{DEMO} · not loaded", False, False),
-        (EngineState(Phase.LOADING, DEMO, progress=0.4), f"{DEMO} · loading 40%", True, False),
-        (EngineState(Phase.READY, DEMO, context=4096), f"{DEMO} · ready · 4,096 tokens of context", False, False),
-        (EngineState(Phase.READING, DEMO, progress=0.255), f"{DEMO} · reading 26%", True, False),
-        (EngineState(Phase.ANSWERING, DEMO, tokens_per_s=12.34), f"{DEMO} · answering · 12.3 tokens/s", False, False),
-        (EngineState(Phase.ANSWERING, DEMO), f"{DEMO} · answering", False, False),
-        (EngineState(Phase.STALLED, DEMO), f"{DEMO} · not responding for the moment", False, False),
+        (EngineState(Phase.UNLOADED), "not loaded", False, ""),
+        (EngineState(Phase.UNLOADED, DEMO), f"{DEMO} · not loaded", False, "Load"),
+        (EngineState(Phase.UNLOADED, DEMO, freed=True), f"{DEMO} · unloaded to free memory", False, "Load"),
+        (EngineState(Phase.LOADING, DEMO, progress=0.4), f"{DEMO} · loading 40%", True, "Cancel"),
+        (EngineState(Phase.READY, DEMO, context=4096), f"{DEMO} · ready · 4,096 tokens of context", False, ""),
+        (EngineState(Phase.READING, DEMO, progress=0.255), f"{DEMO} · reading 26%", True, ""),
+        (EngineState(Phase.ANSWERING, DEMO, tokens_per_s=12.34), f"{DEMO} · answering · 12.3 tokens/s", False, ""),
+        (EngineState(Phase.ANSWERING, DEMO), f"{DEMO} · answering", False, ""),
+        (EngineState(Phase.STALLED, DEMO), f"{DEMO} · not responding for the moment", False, "Restart"),
         (
             EngineState(Phase.FAILED, DEMO, error=UserError(ErrorCode.OUT_OF_MEMORY, name="gpt-oss-20b")),
             f"{DEMO} · There is not enough memory to load gpt-oss-20b.",
             False,
-            True,
+            "Reload",
         ),
     ],
 )
 def test_says_what_the_engine_does(
-    line: StatusLine, state: EngineState, words: str, progress: bool, reload: bool
+    line: StatusLine, state: EngineState, words: str, progress: bool, offer: str
 ) -> None:
     line.set_state(state)
     assert line.words.full_text == words
     assert line.words.accessibleName() == words
     assert line.progress.isVisible() == progress
-    assert line.reload_button.isVisible() == reload
+    assert (line.button.text() if line.button.isVisible() else "") == offer
     if progress:
         assert line.progress.value() == round(state.progress * 1000)
 
 
-def test_reload_is_asked_for(qtbot: QtBot, line: StatusLine) -> None:
-    line.set_state(EngineState(Phase.FAILED, DEMO))
-    with qtbot.waitSignal(line.reload_requested):
-        qtbot.mouseClick(line.reload_button, Qt.MouseButton.LeftButton)
+@pytest.mark.parametrize(
+    ("phase", "signal"),
+    [
+        (Phase.FAILED, "reload_requested"),
+        (Phase.UNLOADED, "reload_requested"),
+        (Phase.LOADING, "cancel_requested"),
+        (Phase.STALLED, "restart_requested"),
+    ],
+)
+def test_what_can_be_done_is_asked_for(qtbot: QtBot, line: StatusLine, phase: Phase, signal: str) -> None:
+    line.set_state(EngineState(phase, DEMO))
+    with qtbot.waitSignal(getattr(line, signal)):
+        qtbot.mouseClick(line.button, Qt.MouseButton.LeftButton)
+
+
+def test_why_the_model_runs_as_it_does_is_told_on_the_words(line: StatusLine) -> None:
+    why = "Runs on the processor, with 8,192 tokens of context."
+    line.set_state(EngineState(Phase.READY, DEMO, context=8192, explanation=why))
+    assert line.words.toolTip() == why
+    assert line.words.accessibleDescription() == why
+    line.set_state(EngineState(Phase.LOADING, DEMO))
+    assert line.words.toolTip() == ""
 
 
 def test_a_long_text_is_shortened_and_told_whole(line: StatusLine) -> None:

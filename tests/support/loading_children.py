@@ -1,0 +1,110 @@
+"""Children that fail in the middle of loading, as entries for ``EngineClient``: the real child, but for that.
+
+"Large" is a plan with more than `MODEST` tokens of context, which is what the planner wants for the demo model; its
+safer plans have less.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from app.domain.errors import ErrorCode, UserError
+from app.domain.hardware import Device, DeviceKind, Hardware
+from app.engine import child
+from app.engine.child import ChildOptions
+from app.engine.frames import PipeEnd
+
+MODEST = 8192
+
+
+def crashes_when_large(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Dies like a driver does."""
+    _before_loading(lambda plan, _: os.abort() if plan.context > MODEST else None)
+    child.run(requests, events, options)
+
+
+def always_crashes(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Dies whatever the plan is."""
+    _before_loading(lambda plan, _: os.abort())
+    child.run(requests, events, options)
+
+
+def lacks_memory_when_large(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Says that it does not fit."""
+
+    def refuse(plan: Any, _: Any) -> None:
+        if plan.context > MODEST:
+            raise UserError(ErrorCode.OUT_OF_MEMORY, name="the model")
+
+    _before_loading(refuse)
+    child.run(requests, events, options)
+
+
+def crashes_then_loads_slowly(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Dies with a large plan, and takes ten seconds for a smaller one, in which it can be stopped."""
+    from app.engine.llama.model import LoadCancelledError
+
+    def behave(plan: Any, progress: Callable[[float], bool]) -> None:
+        if plan.context > MODEST:
+            os.abort()
+        for step in range(200):
+            time.sleep(0.05)
+            if not progress(step / 200):
+                raise LoadCancelledError
+
+    _before_loading(behave)
+    child.run(requests, events, options)
+
+
+def first_decode_crashes_when_large(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Loads, and dies of the first tokens."""
+    from app.engine.llama.context import LlamaContext
+
+    prefill = LlamaContext.prefill
+
+    def dying_prefill(self: LlamaContext, *args: Any) -> bool:
+        if self.size > MODEST:
+            os.abort()
+        return prefill(self, *args)
+
+    LlamaContext.prefill = dying_prefill  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def driver_kills_it(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Dies before its first word, as long as it may touch the graphics cards' drivers."""
+    if options.graphics:
+        os.abort()
+    child.run(requests, events, options)
+
+
+def _before_loading(act: Callable[[Any, Callable[[float], bool]], None]) -> None:
+    from app.engine.llama.model import LlamaModel
+
+    load = LlamaModel.__init__
+
+    def behaving_load(self: LlamaModel, path: Any, plan: Any, messages: Any, progress: Any) -> None:
+        act(plan, progress)
+        load(self, path, plan, messages, progress)
+
+    LlamaModel.__init__ = behaving_load  # type: ignore[method-assign]
+
+
+def loses_its_card(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Sees a graphics card at first, and none when it looks again."""
+    look = child._look  # pyright: ignore[reportPrivateUsage]
+    card = Device("CUDA0", "A card", DeviceKind.GRAPHICS, "CUDA", 12 << 30, 11 << 30)
+    looks = 0
+
+    def look_again() -> Hardware:
+        nonlocal looks
+        looks += 1
+        seen = look()
+        return replace(seen, devices=(*seen.devices, card)) if looks == 1 else seen
+
+    child._look = look_again  # pyright: ignore[reportPrivateUsage]
+    child.run(requests, events, options)
