@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -159,11 +161,16 @@ def test_without_any_that_works_the_choice_is_the_engines(entry: variants.Entry,
     assert not (tmp_path / FILE_NAME).exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="waits for the child at a named pipe of POSIX")
 def test_closing_ends_a_trial(tmp_path: Path) -> None:
-    chosen = chooser(tmp_path, trial_children.hangs)
+    model = tmp_path / "model.gguf"
+    model.touch()
+    os.mkfifo(model.with_suffix(".fifo"))
+    chosen = ProcessorVariants(tmp_path, model, entry=trial_children.hangs)
     result: list[str] = []
     thread = threading.Thread(target=lambda: result.append(chosen.choose()))
     thread.start()
+    model.with_suffix(".fifo").read_bytes()  # the trial has begun
     chosen.close()
     thread.join(30)
     assert result == [""]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 from app.engine.frames import PipeEnd
 from app.engine.variant_trial import FINE, Trial
@@ -35,8 +36,10 @@ def none_left(words: PipeEnd, trial: Trial) -> None:
 
 
 def hangs(words: PipeEnd, trial: Trial) -> None:
-    """The first one hangs for good."""
+    """The first one hangs for good, once somebody reads from the pipe beside the model."""
     words.send_bytes(_next(trial).encode())
+    with Path(trial.model).with_suffix(".fifo").open("w"):
+        pass
     threading.Event().wait()
 
 
