@@ -78,14 +78,18 @@ def begin_chat(store: ChatStore, new: NewChat, text: str, model: str) -> Turn:
 
 
 def say(
-    store: ChatStore, conversation_id: int, parent: int | None, text: str, model: str, *, keep_draft: bool = False
+    store: ChatStore, conversation_id: int, parent: int | None, text: str, model: str, *, version_of: int | None = None
 ) -> Turn:
-    """Append a message and the empty answer to it. Another version of a message keeps the composer's draft."""
+    """Append a message and the empty answer to it.
+
+    Another version of a message (``version_of``) is pinned when that one is, and keeps the composer's draft.
+    """
     with store.together():
-        user = store.append(conversation_id, parent, Message(Role.USER, text))
+        pinned = version_of is not None and store.conversation(conversation_id).node(version_of).message.pinned
+        user = store.append(conversation_id, parent, Message(Role.USER, text, pinned=pinned))
         answer = store.append(conversation_id, user.id, _UNANSWERED, complete=False)
         store.update(conversation_id, model=model)
-        if not keep_draft:
+        if version_of is None:
             store.save_draft(conversation_id, "")
     return Turn(store.conversation(conversation_id), (user, answer), answer, store.conversations())
 

@@ -28,6 +28,7 @@ from app.services.moves import Moves
 from app.services.payloads import AnswerGrowth
 from app.services.running_answers import RunningAnswers
 from app.services.settings_service import SettingsService
+from app.services.sight import Sight
 from app.store.chats import ChatStore
 
 Found = TypeVar("Found")
@@ -51,7 +52,7 @@ class ChatService(QObject):
 
     Methods are called on the UI thread and return at once; what they lead to arrives as signals, on the UI thread
     too, in the order of the calls. Answers are made one at a time: one that is asked for in another chat meanwhile
-    waits for its turn. ``list`` is all chats.
+    waits for its turn. ``list`` is all chats, ``sight`` what of the shown one the model sees.
 
     ``opened(Conversation | None, str)``: another chat is shown, with its draft; None is a fresh chat, which is stored
     with its first message (then `current()` is the new one: `list.changed`, `node_added`, `node_added`).
@@ -93,6 +94,7 @@ class ChatService(QObject):
         self._settings = settings
         self._store = JobThread("store", make=open_store, end=ChatStore.close, unhandled=self.problem.emit)
         self._running = RunningAnswers(engine, self._store)
+        self.sight = Sight(self._store, self._running, self.current, self._change_current)
         self._drafts = Drafts(self._store)
         self.list = ChatList(self._store, self._drafts)
         self._moves = Moves()
@@ -106,6 +108,7 @@ class ChatService(QObject):
         self._was_busy = False
         self._closed = False
         self._running.problem.connect(self.problem)
+        self.sight.problem.connect(self.problem)
         self._running.reading.connect(self._read)
         self._running.grew.connect(self._grew)
         self._running.ended.connect(self._answer_ended)
@@ -212,7 +215,8 @@ class ChatService(QObject):
         chat, parent = self._current.info.id, self._current.node(node_id).parent
         model = self._models.current().name
         self._begin(
-            partial(chat_jobs.say, conversation_id=chat, parent=parent, text=text, model=model, keep_draft=True), text
+            partial(chat_jobs.say, conversation_id=chat, parent=parent, text=text, model=model, version_of=node_id),
+            text,
         )
 
     def regenerate(self, node_id: int | None = None) -> None:
@@ -317,6 +321,9 @@ class ChatService(QObject):
         if self._key == conversation.info.id:
             self._current = conversation
             self.path_changed.emit(self.current())
+
+    def _change_current(self, conversation: Conversation) -> None:
+        self._current = conversation
 
     def _listed(self, chats: tuple[ConversationInfo, ...]) -> None:
         info = next((chat for chat in chats if chat.id == self._key), None)

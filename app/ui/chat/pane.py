@@ -260,6 +260,7 @@ class ChatPane(QWidget):
         self.transcript.edit_requested.connect(self._edit)
         self.transcript.continue_requested.connect(chat.continue_answer)
         self.transcript.version_requested.connect(chat.select_version)
+        self.transcript.pin_requested.connect(chat.sight.pin)
         self.transcript.link_activated.connect(self.link_activated)
         self.transcript.verticalScrollBar().valueChanged.connect(lambda _: self._draw_edge())
         self.stack.currentChanged.connect(lambda _: self._draw_edge())
@@ -311,6 +312,8 @@ class ChatPane(QWidget):
         chat.answer_resumed.connect(self.transcript.resume)
         chat.reading.connect(self.transcript.set_reading)
         chat.busy_changed.connect(self.composer.set_busy)
+        chat.sight.horizon_changed.connect(self.transcript.horizon.show)
+        chat.sight.pinned.connect(self.transcript.message_actions.set_pinned)
         chat.returned.connect(self._returned)
         self._models.models_changed.connect(self._show_models)
         self._models.current_changed.connect(self._show_models)
@@ -344,7 +347,8 @@ class ChatPane(QWidget):
         self._versions = VersionMap(conversation)
         self._shown = tuple(node.id for node in path)
         if path:
-            self.transcript.show_path(path, self._versions.of, self._chat.answering_node)
+            horizon = self._chat.sight.horizon
+            self.transcript.show_path(path, self._versions.of, self._chat.answering_node, horizon)
         else:
             self.transcript.clear()
         self.stack.setCurrentWidget(self.transcript if path else self.empty)
@@ -362,6 +366,7 @@ class ChatPane(QWidget):
     def _finished(self, node: MessageNode) -> None:
         self.transcript.set_reading(0, 0)
         self.transcript.finish(node)
+        self.transcript.horizon.show(self._chat.sight.horizon)
 
     def _returned(self, text: str) -> None:
         written = self.composer.text
