@@ -121,7 +121,7 @@ DIALOGUE = st.builds(
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 def test_the_prompt_is_what_the_template_writes_of_the_texts(formats: dict[str, TemplateFormat], style: Style) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=15)
     @given(DIALOGUE)
     def check(dialogue: Dialogue) -> None:
         if style is SWALLOWING:  # it takes the texts' own line breaks too, as Hugging Face's tokenizer does
@@ -144,7 +144,7 @@ def test_no_text_becomes_a_control_token(formats: dict[str, TemplateFormat], sty
     )
     hostile = st.lists(pieces, min_size=1, max_size=8).map("".join).filter(str.strip)
 
-    @settings(max_examples=25)
+    @settings(max_examples=15)
     @given(st.lists(hostile, min_size=3, max_size=3), st.just("") | hostile)
     def check(texts: list[str], instructions: str) -> None:
         calm = by_turns("a", "b", "c", instructions="d" if instructions else "")
@@ -295,6 +295,25 @@ def test_a_template_that_changes_what_was_said_is_refused(source: str) -> None:
         TemplateFormat(TemplateBytes(replace(PLAIN, source=source)))
     assert refused.value.code is ErrorCode.CHAT_TEMPLATE_FAILED
     assert refused.value.values["reason"] == "it leaves out or changes what was said"
+
+
+def test_a_template_that_knows_other_efforts_is_not_told_any() -> None:
+    check = "{% if reasoning_effort is defined and reasoning_effort != 'max' %}{{ raise_exception('max!') }}{% endif %}"
+    style = replace(NO_SYSTEM, source=check + NO_SYSTEM.source)
+    for made in opened(style):
+        dialogue = by_turns("q", instructions="i")
+        assert written(style, made, dialogue) == written(NO_SYSTEM, made, dialogue)
+        assert "<start_of_turn>user\ni\n\nq<end_of_turn>" in written(style, made, dialogue)
+
+
+def test_a_complaint_that_quotes_a_text_does_not_show_its_mark() -> None:
+    quoting = (
+        "{% if messages | length > 1 %}{{ raise_exception('not ' + messages[0].content + ', please') }}{% endif %}"
+    )
+    for made in opened(replace(PLAIN, source=quoting + PLAIN.source)):
+        with pytest.raises(UserError) as refused:
+            made.prompt(by_turns("this", "b", "c"), never)
+        assert refused.value.values["reason"] == "not …, please"
 
 
 def test_a_text_may_come_twice_and_in_another_order() -> None:

@@ -53,7 +53,6 @@ HOSTILE = {
     "a file": ("{% include '/etc/passwd' %}", "no loader for this environment specified"),
     "classes": ("{{ ''.__class__.__mro__ }}", "access to attribute '__class__' of 'str' object is unsafe"),
     "globals": ("{{ cycler.__init__.__globals__ }}", "access to attribute '__init__' of 'type' object is unsafe"),
-    "changing a message": ("{{ messages.append(1) }}", "access to attribute 'append' of 'list' object is unsafe"),
 }
 
 
@@ -71,6 +70,7 @@ def test_each_is_one_error_and_its_process_ends(source: str, reason: str) -> Non
 
 HARMLESS = {
     "half a pair": ("{{ '\\ud800' }}", "\ufffd"),
+    "a message added": ("{% set _ = messages.append('x') %}{{ messages | length }}", "2"),
     "classes in a format": ("{{ '{0.__class__}'.format(1) }}", ""),
     "the environment": ("{{ self._TemplateReference__context }}", ""),
 }

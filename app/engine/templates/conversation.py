@@ -34,12 +34,14 @@ class Shape:
     """How a dialogue is put to a template.
 
     ``folded``: as users' and assistants' messages by turns, with everything else inside them. ``in_parts``: contents
-    are lists of parts. ``call_text``: a call's arguments are text, not a dictionary.
+    are lists of parts. ``call_text``: a call's arguments are text, not a dictionary. ``no_effort``: how long to think
+    is not said, because the template knows other words for it.
     """
 
     folded: bool = False
     in_parts: bool = False
     call_text: bool = False
+    no_effort: bool = False
 
 
 SHAPES: Final = (
@@ -48,6 +50,8 @@ SHAPES: Final = (
     Shape(in_parts=True),
     Shape(folded=True),
     Shape(folded=True, in_parts=True),
+    Shape(no_effort=True),
+    Shape(folded=True, no_effort=True),
 )
 
 
@@ -59,11 +63,11 @@ class Ordered:
     ranges: tuple[tuple[int, int], ...]
 
 
-def shapes_for(dialogue: Dialogue) -> tuple[Shape, ...]:
-    """The shapes that differ for this dialogue."""
-    if any(message.tool_calls for message in dialogue.messages):
-        return SHAPES
-    return tuple(shape for shape in SHAPES if not shape.call_text)
+def shapes_for(dialogue: Dialogue, source: str) -> tuple[Shape, ...]:
+    """The shapes that differ for this dialogue and template."""
+    calls = any(message.tool_calls for message in dialogue.messages)
+    effort = "reasoning_effort" in source
+    return tuple(shape for shape in SHAPES if calls >= shape.call_text and effort >= shape.no_effort)
 
 
 def order_of(dialogue: Dialogue, shape: Shape, marks: Marks, source: str) -> Ordered:
@@ -81,7 +85,9 @@ def order_of(dialogue: Dialogue, shape: Shape, marks: Marks, source: str) -> Ord
         begin = marks.count
         entries.append(_entry(message, shape, marks, source, calls))
         ranges.append((begin, marks.count))
-    options: dict[str, object] = {"add_generation_prompt": True, "reasoning_effort": dialogue.effort.value}
+    options: dict[str, object] = {"add_generation_prompt": True}
+    if not shape.no_effort:
+        options["reasoning_effort"] = dialogue.effort.value
     return Ordered(Draw(entries, tools or None, options, dialogue.date), tuple(ranges[place] for place in places))
 
 

@@ -1,6 +1,7 @@
 """Models other than gpt-oss: the dialogue goes through the model's own chat template."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -136,7 +137,7 @@ class TemplateFormat:
     def _drawn(self, dialogue: Dialogue) -> tuple[tuple[Part, ...], tuple[tuple[int, int], ...]]:
         """What the template makes of a dialogue, and the marks of each message."""
         complaint = "it leaves out or changes what was said"
-        for index, shape in enumerate(shapes_for(dialogue)):
+        for index, shape in enumerate(shapes_for(dialogue, self._source)):
             marks = Marks(self._stem)
             ordered = order_of(dialogue, shape, marks, self._source)
             try:
@@ -154,7 +155,7 @@ class TemplateFormat:
         """Whether the template makes something else of a text than to trim it, which no mark can show."""
         turns = (Message(Role.USER, PROBE), Message(Role.ASSISTANT, PROBE), Message(Role.USER, PROBE))
         dialogue = Dialogue(turns, date="2000-01-01")
-        for shape in shapes_for(dialogue):
+        for shape in shapes_for(dialogue, self._source):
             marks = Marks(self._stem)
             try:
                 marked = marks.parts(self._process.draw(order_of(dialogue, shape, marks, self._source).draw))
@@ -169,6 +170,8 @@ class TemplateFormat:
         return False
 
     def _failed(self, reason: str) -> UserError:
+        # A complaint may quote what it complains of.
+        reason = re.sub(rf"{self._stem}\w*", "…", reason)
         return UserError(ErrorCode.CHAT_TEMPLATE_FAILED, name=self._model.name, reason=reason)
 
     def _begun(self, message: Message) -> tuple[Part, ...]:

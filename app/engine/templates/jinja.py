@@ -43,7 +43,8 @@ class JinjaTemplate:
         self._order = order
         self._date = date(2000, 1, 1)
         self._mark = re.compile(rf"({re.escape(order.mark)}x\d+)([ja]*)x")
-        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        # Not the immutable one: a list that a template appends to is its own, as everything else in its process.
+        environment = jinja2.sandbox.SandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[GenerationBlock, jinja2.ext.loopcontrols]
         )
         filters, names = cast(dict[str, object], environment.filters), cast(dict[str, object], environment.globals)

@@ -19,6 +19,9 @@ TAGS: Final = {
     "<think>": "</think>",
     "<thinking>": "</thinking>",
     "<reasoning>": "</reasoning>",
+    "<seed:think>": "</seed:think>",
+    "<mm:think>": "</mm:think>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
     "[THINK]": "[/THINK]",
 }
 """Opening tags, and what closes each."""
