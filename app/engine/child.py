@@ -215,9 +215,13 @@ class EngineChild:
     def _beat(self) -> None:
         pause = threading.Event()
         beat = Heartbeat()
+        parent = os.getppid()
         while True:
             self.send(beat)
             pause.wait(HEARTBEAT_S)
+            # A third line, for systems without the second: somebody else may hold the pipe's other end open.
+            if os.getppid() != parent:
+                _leave(0)
 
 
 def _look() -> Hardware:

@@ -25,6 +25,7 @@ from app.engine.child import ChildOptions
 from app.engine.frames import MAX_EVENT_BYTES, MAX_REQUEST_BYTES, FrameError, PipeEnd, event_codec, request_codec
 from app.engine.protocol import Event, Generate, Heartbeat, Hello, Request, Shutdown
 from app.engine.sampling import check_finite
+from app.engine.windows_job import KillOnClose
 
 STALL_S = 0.8
 """Silence after which a child counts as stalled: four heartbeats."""
@@ -264,6 +265,7 @@ class EngineClient:
         events_in.close()
         self._writer = threading.Thread(target=self._write, args=(requests_in,), name="engine-writer", daemon=True)
         self._writer.start()
+        job = KillOnClose(process.pid) if process.pid is not None else None
         self._started.set()
         lost = self._read(events_out)
         if lost is not None:
@@ -275,6 +277,8 @@ class EngineClient:
         if lost is None:
             code = ErrorCode.ENGINE_DIED if self._greeted else ErrorCode.ENGINE_START_FAILED
             lost = EngineLost(code, describe_exit(process.exitcode))
+        if job is not None:
+            job.close()
         self._ended.set()
         self._deliver(lost, 0)
         with self._outbox_lock:

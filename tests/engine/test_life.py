@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from app.engine.protocol import (
     ReasoningText,
     Render,
 )
+from app.engine.windows_job import BasicLimits, ExtendedLimits
 from tests.support import engine_children as children
 from tests.support.engine import DEMO, QUESTION, Engine, dialogue, started
 
@@ -302,17 +304,21 @@ def test_a_timeout_ends_a_receive(engine: Engine) -> None:
 
 PARENT = """
 import sys
+from app.engine.child import run
 from app.engine.client import EngineClient
-from app.engine.protocol import Generate, Hello, Load, Loaded
+from app.engine.protocol import Generate, Hello, Load, Loaded, LoadProgress
 from app.domain.generation import Sampling
+from tests.support import engine_children as children
 from tests.support.engine import DEMO, QUESTION, dialogue
 
 def main():
-    client = EngineClient()
+    entries = {"loading": children.loads_for_a_minute, "deaf": children.deaf}
+    client = EngineClient(entry=entries.get(sys.argv[1], run))
     client.start()
     assert isinstance(client.receive(45), Hello)
     client.send(Load(1, str(DEMO)))
-    while not isinstance(client.receive(45), Loaded):
+    awaited = LoadProgress if sys.argv[1] == "loading" else Loaded
+    while sys.argv[1] != "deaf" and not isinstance(client.receive(45), awaited):
         pass
     if sys.argv[1] == "busy":
         client.send(Generate(2, dialogue(QUESTION), Sampling(temperature=1000)))
@@ -330,7 +336,7 @@ if __name__ == "__main__":
 
 
 @posix
-@pytest.mark.parametrize("way", ["idle", "busy", "stopped", "raises", "interrupted"])
+@pytest.mark.parametrize("way", ["idle", "loading", "busy", "stopped", "raises", "interrupted", "deaf"])
 def test_no_child_outlives_its_parent(tmp_path: Path, way: str) -> None:
     if way == "stopped" and sys.platform != "linux":
         pytest.skip("a stopped child is ended by the system in Linux alone")
@@ -348,6 +354,12 @@ def test_no_child_outlives_its_parent(tmp_path: Path, way: str) -> None:
             assert psutil.wait_procs([child], timeout=0.3)[1] == [child]
         if way != "raises":
             parent.kill()
-        gone, alive = psutil.wait_procs([child], timeout=2)
+        gone, alive = psutil.wait_procs([child], timeout=5)
         assert alive == []
         assert gone == [child]
+
+
+def test_the_structures_of_windows_have_their_size() -> None:
+    pointer = ctypes.sizeof(ctypes.c_void_p)
+    assert ctypes.sizeof(ExtendedLimits) == (144 if pointer == 8 else 112)
+    assert ExtendedLimits.basic.offset + BasicLimits.limit_flags.offset == 16

@@ -12,7 +12,7 @@ import time
 from app.engine import child
 from app.engine.child import ChildOptions
 from app.engine.frames import PipeEnd, event_codec
-from app.engine.protocol import Heartbeat, Hello, LoadProgress
+from app.engine.protocol import Event, Heartbeat, Hello, LoadProgress
 
 
 def _hello(events: PipeEnd) -> None:
@@ -132,4 +132,31 @@ def broken_render(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> 
         raise ZeroDivisionError
 
     EngineSession.render = render  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def loads_for_a_minute(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, which is inside a long call while it loads, as it is with a large file on a slow disk."""
+    from app.engine.llama.model import LlamaModel
+
+    def slow_load(self: LlamaModel, path: object, plan: object, messages: object, progress: object) -> None:
+        assert callable(progress)
+        progress(0.5)
+        time.sleep(60)
+
+    LlamaModel.__init__ = slow_load  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def deaf(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, which the system does not end, and to which its pipes tell nothing."""
+    from app.engine.child import EngineChild
+
+    def send(self: EngineChild, event: Event) -> None:
+        with contextlib.suppress(OSError):
+            self._events.send_bytes(event_codec().encode(event))
+
+    child.die_with_parent = lambda: None
+    EngineChild._read = lambda self: time.sleep(60)  # type: ignore[method-assign]
+    EngineChild.send = send  # type: ignore[method-assign]
     child.run(requests, events, options)
