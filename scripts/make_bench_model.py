@@ -5,17 +5,20 @@
 `small` is about 340 MB and decodes some hundred tokens a second on two cores; `medium` is 1.5 GB; `20b` has the tensors
 of gpt-oss-20b and its 12.1 GB. All have its vocabulary of 201,088 tokens with harmony's control tokens under their own
 ids, experts in MXFP4 and the other matrices in Q8_0. The weights are noise: the model says nothing, at the real model's
-cost. Only the rows of the output matrix differ in size, so that what it says is plain letters, sampled from a peaked
+cost. Only the rows of the output matrix differ in size, so that what it says is plain words, sampled from a peaked
 distribution as a trained model's is, and never ends by itself: an answer has the length that is asked for, and its text
-is read back as about as many tokens. Runs in the set-up environment (numpy and gguf).
+is read back as the same tokens. English is read by the demo model's vocabulary, which stands at the beginning of this
+one. Runs in the set-up environment (numpy and gguf).
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import gguf
@@ -27,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts.build_llama import cache_folder
 from scripts.steps import say
 
-REVISION = 2
+REVISION = 3
 """Goes up when the same shape gives another file."""
 
 VOCABULARY = 201_088
@@ -43,8 +46,7 @@ CONTROL_TOKENS = {
     200_008: "<|message|>",
     200_012: "<|call|>",
 }
-# Enough for prompts that are not read byte by byte.
-PAIRS = [a + b for a, b in zip("thienraostiedoflgs", "heonatrnestdtfalgo", strict=True)]
+WORDS_OF = Path(__file__).resolve().parents[1] / "resources" / "models" / "alcove-demo.gguf"
 
 HEAD_WIDTH = 64
 WINDOW = 128
@@ -56,8 +58,7 @@ RMS_EPSILON = 1e-5
 OUTPUT = "output.weight"
 BLOCK = 32  # values that share a scale, in MXFP4 as in Q8_0
 
-# Deviation of the logits: of what the model says, and of all other tokens. With the first, about one in 10^5 sampled
-# tokens is none of the letters.
+# Deviation of the logits: of the words that the model says, and of all other tokens, which are next to never sampled.
 SPOKEN_LOGITS = 10.0
 OTHER_LOGITS = 0.1
 
@@ -155,9 +156,19 @@ def scale_bytes(scale: float) -> np.ndarray:
     return np.frombuffer(np.float16(scale).tobytes(), np.uint8)
 
 
+@cache
+def demo_vocabulary() -> tuple[list[str], list[str]]:
+    """The demo model's ordinary tokens and its merges."""
+    fields = gguf.GGUFReader(WORDS_OF).fields
+    names, types, merges = (fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "token_type", "merges"))
+    ordinary = [name for name, kind in zip(names, types, strict=True) if kind == gguf.TokenType.NORMAL]
+    return ordinary, merges
+
+
 def spoken_tokens() -> list[int]:
-    """What the model says: the printable characters of ASCII and the pairs of letters."""
-    return [*range(32, 127), *range(256, 256 + len(PAIRS))]
+    """What the model says: words with the space before them, which every text of such words is read as again."""
+    names, _ = demo_vocabulary()
+    return [token for token, name in enumerate(names) if re.fullmatch("\u0120[a-z]{2,}", name)]
 
 
 def bytes_of_block(kind: Kind) -> int:
@@ -165,17 +176,10 @@ def bytes_of_block(kind: Kind) -> int:
     return gguf.GGML_QUANT_SIZES[kind][1]
 
 
-def byte_symbols() -> list[str]:
-    """The 256 symbols that stand for bytes in a byte-level vocabulary, in the order of the bytes."""
-    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = iter(range(256, 512))
-    return [chr(byte if byte in shown else next(others)) for byte in range(256)]
-
-
 def vocabulary() -> tuple[list[str], list[gguf.TokenType]]:
-    """Names and types of all tokens: bytes, some pairs, fillers nobody types, harmony's control tokens."""
-    names = byte_symbols() + PAIRS
-    names += [f"filler{number}" for number in range(len(names), FIRST_RESERVED)]
+    """Names and types of all tokens: the demo model's, fillers nobody types, harmony's control tokens."""
+    ordinary, _ = demo_vocabulary()
+    names = [*ordinary, *(f"filler{number}" for number in range(len(ordinary), FIRST_RESERVED))]
     names += [CONTROL_TOKENS.get(token, f"<|reserved_{token}|>") for token in range(FIRST_RESERVED, VOCABULARY)]
     types = [gguf.TokenType.NORMAL] * FIRST_RESERVED
     types += [gguf.TokenType.CONTROL] * (VOCABULARY - FIRST_RESERVED)
@@ -209,7 +213,7 @@ def write_model(path: Path, shape: Shape, seed: int) -> None:
     names, types = vocabulary()
     writer.add_token_list(names)
     writer.add_token_types(types)
-    writer.add_token_merges([" ".join(pair) for pair in PAIRS])
+    writer.add_token_merges(demo_vocabulary()[1])
     writer.add_bos_token_id(199_998)
     writer.add_eos_token_id(200_002)
     writer.add_pad_token_id(199_999)

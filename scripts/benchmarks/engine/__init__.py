@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens", type=int, default=128, help="tokens of a measured answer (default: 128)")
     parser.add_argument("--threads", type=int, default=0, help="threads of both (default: the engine's choice)")
     parser.add_argument("--history", type=int, default=8000, help="tokens of history before turn N (default: 8000)")
+    parser.add_argument("--longest", type=int, default=32768, help="tokens of the longest history (default: 32768)")
     parser.add_argument("--layout", choices=LAYOUTS, default="repacked", help="of the weights, in both")
     parser.add_argument("--logs", type=Path, help="a folder that keeps what the programs say (default: none)")
 
@@ -75,6 +76,7 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
             rounds=arguments.rounds,
             tokens=arguments.tokens,
             history=arguments.history,
+            longest=arguments.longest,
             apart=4 * size > psutil.virtual_memory().total,
             folder=logs,
             peers=Peers(Path(temporary) / "peers", variant),

@@ -27,13 +27,13 @@ from app.domain.load_plan import LoadPlan
 from scripts.benchmarks.engine.child import Child
 from scripts.benchmarks.engine.dialogues import DATE
 from scripts.benchmarks.engine.setting import DEMO, Setting
-from scripts.benchmarks.engine.speed import SAMPLINGS
 from scripts.figure import Figure
 
 CONTEXT = 4096
 TOKENS = 128
 BATCH = 512
 BAR = 0.8
+SAMPLINGS = {"greedy": Sampling(temperature=0), "temperature 1": Sampling(temperature=1, seed=7)}
 QUESTIONS = ("What is Alcove?", "Is it private?", "Which model fits my computer?", "How do I stop an answer?")
 
 

@@ -21,6 +21,7 @@ from app.engine.protocol import (
     Finished,
     Generate,
     Hello,
+    Keeping,
     Leave,
     Left,
     Load,
@@ -41,6 +42,8 @@ PATIENCE_S = 600.0
 """The longest silence before a run is given up."""
 
 SETTLE_S = 120.0
+
+NOTHING_KEPT = Keeping()
 
 E = TypeVar("E")
 
@@ -138,10 +141,10 @@ class Child:
         """The processor variant that was loaded, "" for a build without variants."""
         return next((name[4:] for name in self.backends if name.startswith("cpu-")), "")
 
-    def load(self, model: Path, plan: LoadPlan) -> float:
+    def load(self, model: Path, plan: LoadPlan, keeping: Keeping = NOTHING_KEPT) -> float:
         """Load a model; the seconds it took."""
         begin = time.perf_counter()
-        self._client.send(Load(self._next_id(), str(model), plan))
+        self._client.send(Load(self._next_id(), str(model), plan, keeping=keeping))
         self._wait(Loaded)
         return time.perf_counter() - begin
 

@@ -6,6 +6,7 @@ own rendering, so they hold for any vocabulary.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
@@ -55,9 +56,16 @@ def sized(count: Count, make: Callable[[str], Dialogue], tokens: int, seed: str)
     return dialogue
 
 
-def opening(count: Count, tokens: int, seed: str) -> Dialogue:
-    """A first message, long enough that the prompt has this many tokens. It differs from the first word on."""
-    return sized(count, lambda text: Dialogue((Message(Role.USER, text),), date=DATE), tokens, seed)
+def opening(count: Count, tokens: int, seed: str, date: str = DATE) -> Dialogue:
+    """A first message, long enough that the prompt has this many tokens. It differs from the first word on, and with
+    another ``date`` before that.
+    """
+    return sized(count, lambda text: Dialogue((Message(Role.USER, text),), date=date), tokens, seed)
+
+
+def day(number: int) -> str:
+    """A date for each number: prompts of different dates share next to nothing."""
+    return (datetime.date(2026, 1, 1) + datetime.timedelta(days=number)).isoformat()
 
 
 def history(count: Count, tokens: int, seed: str) -> Dialogue:

@@ -19,11 +19,11 @@ from statistics import median
 
 from app.domain.conversation import Dialogue
 from app.domain.generation import Sampling
-from app.engine.protocol import SettleWhen
+from app.engine.protocol import Keeping, SettleWhen
 from scripts.benchmarks.engine import dialogues
 from scripts.benchmarks.engine.child import Asked, Child
 from scripts.benchmarks.engine.setting import BenchmarkError, Setting
-from scripts.benchmarks.engine.speed import counter
+from scripts.benchmarks.engine.speed import ONE, counter
 from scripts.figure import Figure, middle
 
 REASONING, ANSWER, MESSAGE = 300, 400, 40
@@ -38,8 +38,10 @@ CLOSING = 12
 
 LENGTHS = (1024, 2048, 4096, 8192, 16384, 32768)
 
+KEPT_BYTES = 2_000_000_000
+"""The space that chats' memories may take, as the program's default is."""
+
 BAR_PLAIN, BAR_SETTLED, BAR_RESTART, BAR_SLOPE = 1.0, 0.25, 0.05, 0.05
-ONE = Sampling(temperature=0, max_tokens=1)
 WORDS = Sampling(temperature=0, max_tokens=LAST_WORDS)
 
 
@@ -116,13 +118,14 @@ def measure_restart(setting: Setting) -> list[Figure]:
     context = setting.history + 2 * ROOM
     fresh: list[float] = []
     restored: list[float] = []
+    keeping = Keeping(str(setting.folder / "chats"), KEPT_BYTES, least_s=0.0)
     saved = 0
     read = 0
     for number in range(max(setting.rounds // 2, 1)):
         chat = f"bench-{secrets.token_hex(8)}"
         child = Child(setting.folder / "child.log")
         try:
-            child.load(setting.model, setting.plan(context))
+            child.load(setting.model, setting.plan(context), keeping)
             history = dialogues.history(counter(child), setting.history, f"restart {number}")
             turn = answered(child, history, f"restart {number}", SettleWhen.ALWAYS, chat)
             saved = child.leave()
@@ -130,7 +133,7 @@ def measure_restart(setting: Setting) -> list[Figure]:
             child.close()
         child = Child(setting.folder / "child.log")
         try:
-            child.load(setting.model, setting.plan(context))
+            child.load(setting.model, setting.plan(context), keeping)
             asked = child.ask(turn.after, ONE, chat=chat)
             restored.append(asked.seconds)
             read = asked.read
@@ -152,8 +155,9 @@ def measure_restart(setting: Setting) -> list[Figure]:
     ]
 
 
-def measure_over_history(setting: Setting, lengths: Sequence[int] = LENGTHS) -> list[Figure]:
+def measure_over_history(setting: Setting) -> list[Figure]:
     """The first token's time over the history's length, settled, against a fresh read's."""
+    lengths = [length for length in LENGTHS if length <= setting.longest]
     fresh: list[Asked] = []
     later: list[Asked] = []
     child = Child(setting.folder / "child.log")

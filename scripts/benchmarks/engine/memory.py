@@ -26,8 +26,8 @@ BAR_BEYOND_MB = 120.0
 BAR_GROWTH = 0.01
 
 LOADS, GENERATIONS = 100, 1000
-SETTLED_IN = 10
-"""After so many the first allocations are made."""
+SETTLED_IN = CHATS = 10
+"""After so many the first allocations are made; the generations go around so many chats."""
 
 # llama.cpp's own words for its buffers; what is mapped from the file is not anonymous.
 BUFFER = re.compile(r"(?P<place>\S+)\s+(?P<kind>model|KV|compute|output) buffer size\s*=\s*(?P<size>[\d.]+) MiB")
@@ -115,7 +115,7 @@ def measure_growth(setting: Setting) -> list[Figure]:
         child.load(DEMO, plan)
         answered: list[int] = []
         for number in range(GENERATIONS):
-            child.ask(question(number), Sampling(temperature=1, max_tokens=24))
+            child.ask(question(number % CHATS), Sampling(temperature=1, seed=number % CHATS, max_tokens=24))
             answered.append(anonymous_bytes(child.pid))
     finally:
         child.close()

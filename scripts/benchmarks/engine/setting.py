@@ -25,7 +25,8 @@ class Setting:
 
     ``layout`` is "repacked" (weights laid out anew for the processor, as llama.cpp's programs do by default) or
     "mapped" (as they lie in the file, which needs the memory once); Alcove and its peers get the same one. ``apart``:
-    the machine does not hold the model twice, so that each is unloaded while the other runs. ``folder`` takes logs.
+    the machine does not hold the model twice, so that each is unloaded while the other runs. ``history`` are the
+    tokens before turn N, ``longest`` those of the longest history over which it is measured. ``folder`` takes logs.
     """
 
     model: Path
@@ -34,6 +35,7 @@ class Setting:
     rounds: int
     tokens: int
     history: int
+    longest: int
     apart: bool
     folder: Path
     peers: Peers

@@ -12,89 +12,112 @@ both. The figure is the median of the rounds' ratios.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from statistics import median
 
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.generation import Sampling
+from app.domain.load_plan import LoadPlan
 from scripts.benchmarks.engine import dialogues
-from scripts.benchmarks.engine.child import Asked, Child
+from scripts.benchmarks.engine.child import Child
 from scripts.benchmarks.engine.setting import BenchmarkError, Setting
+from scripts.benchmarks.engine.worker import Streamed, Worker
 from scripts.figure import Figure, middle
 
 DEPTH = 512
-READ = 512
-CONTEXT = 2048
-SAMPLINGS = {"greedy": Sampling(temperature=0), "temperature 1": Sampling(temperature=1, seed=7)}
+READ, LONG_READ = 512, 2048
+CONTEXT = 4096
+AWAKE = 8
+"""Tokens before the measured ones: the prompt is read again, the processor awake."""
+
+ONE = Sampling(temperature=0, max_tokens=1)
+SAMPLINGS = {"greedy": Sampling(temperature=0), "temperature 1": Sampling(temperature=1)}
 # llama-bench does not sample; on a small model that is a larger part of a token.
 SMALL_BYTES = 2_000_000_000
 BAR_SMALL, BAR_LARGE, BAR_READ = 0.93, 0.97, 0.97
 
 
-class Alcove:
-    """The child with the model; where the machine does not hold it twice, it is loaded only while it is measured."""
-
-    def __init__(self, setting: Setting, context: int) -> None:
-        self._setting = setting
-        self._plan = setting.plan(context)
-        self.child = Child(setting.folder / "child.log")
-        self._loaded = False
-        self.load()
-
-    def load(self) -> Child:
-        """Have the model loaded and warm."""
-        if not self._loaded:
-            self.child.load(self._setting.model, self._plan)
-            self._loaded = True
-        return self.child
-
-    def rest(self) -> None:
-        """Make room for a peer."""
-        if self._setting.apart:
-            self.child.unload()
-            self._loaded = False
-
-    def close(self) -> None:
-        """End the child."""
-        self.child.close()
-
-
-def decoding(child: Child, dialogue: Dialogue, sampling: Sampling, tokens: int) -> Asked:
+def decoding(worker: Worker, dialogue: Dialogue, sampling: Sampling, tokens: int) -> Streamed:
     """Go on with the dialogue's last message for so many tokens."""
-    asked = child.ask(dialogue, replace(sampling, max_tokens=tokens), continuing=True)
-    if asked.tokens != tokens:
-        raise BenchmarkError(f"an answer of {tokens} tokens ended after {asked.tokens}")
-    return asked
+    streamed = worker.answer(dialogue, replace(sampling, max_tokens=tokens), continuing=True)
+    if streamed.tokens != tokens:
+        raise BenchmarkError(f"an answer of {tokens} tokens ended after {streamed.tokens}")
+    return streamed
 
 
 def measure_decode(setting: Setting) -> list[Figure]:
     """Decode speed of the whole path, greedy and at temperature 1."""
     bar = BAR_SMALL if setting.model.stat().st_size < SMALL_BYTES else BAR_LARGE
+    (dialogue,) = prepared(setting, lambda child: [begun(child, DEPTH, "decode")])
     speeds: dict[str, list[float]] = {name: [] for name in SAMPLINGS}
     peer: list[float] = []
-    events = 0
-    alcove = Alcove(setting, CONTEXT)
+    texts = 0
+    worker = Worker(setting, CONTEXT)
     try:
-        dialogue = begun(alcove.child, DEPTH, "decode")
         for _ in range(setting.rounds):
             for index, (name, sampling) in enumerate(SAMPLINGS.items()):
-                child = alcove.load()
-                decoding(child, dialogue, sampling, 8)  # the prompt is read, the processor awake
-                asked = decoding(child, dialogue, sampling, setting.tokens)
-                speeds[name].append(asked.decoded_per_s)
-                events = asked.text_events
+                worker.load()
+                decoding(worker, dialogue, sampling, AWAKE)
+                streamed = decoding(worker, dialogue, sampling, setting.tokens)
+                speeds[name].append(streamed.decoded_per_s)
+                texts = streamed.texts
                 if index == 0:
-                    alcove.rest()
+                    worker.rest()
                     generate = {"generate": setting.tokens, "depth": DEPTH}
                     peer.append(setting.peers.bench(setting.model, setting.layout, setting.threads, **generate))
     finally:
-        alcove.close()
+        worker.close()
     figures = [middle(f"decode, llama-bench tg{setting.tokens} at {DEPTH}", peer, unit="tokens/s")]
     for name, values in speeds.items():
         ratios = [ours / theirs for ours, theirs in zip(values, peer, strict=True)]
         figures.append(middle(f"decode, {name}", values, unit="tokens/s"))
         figures.append(middle(f"decode, {name} : llama-bench", ratios, bar))
-    return [*figures, Figure("decode, events with text in an answer", events)]
+    return [*figures, Figure(f"decode, pieces of text in {setting.tokens} tokens", texts)]
+
+
+def measure_prefill(setting: Setting) -> list[Figure]:
+    """Reading speed: of a prompt as long as llama-bench's, and of a long one."""
+    figures: list[Figure] = []
+    for tokens, rounds, bar in ((READ, setting.rounds, BAR_READ), (LONG_READ, max(setting.rounds // 2, 1), None)):
+        prompts = prepared(setting, lambda child, n=tokens, r=rounds: unlike(child, n, r))
+        ours: list[float] = []
+        peer: list[float] = []
+        worker = Worker(setting, CONTEXT)
+        try:
+            for prompt in prompts[:-1]:
+                worker.load()
+                worker.answer(prompts[-1], ONE)  # awake
+                streamed = worker.answer(prompt, ONE)
+                if streamed.read < tokens:
+                    raise BenchmarkError(f"of a new prompt of {tokens} tokens only {streamed.read} were read")
+                ours.append(streamed.read_per_s)
+                worker.rest()
+                peer.append(setting.peers.bench(setting.model, setting.layout, setting.threads, read=tokens))
+        finally:
+            worker.close()
+        ratios = [a / b for a, b in zip(ours, peer, strict=True)]
+        figures += [
+            middle(f"prefill, llama-bench pp{tokens}", peer, unit="tokens/s"),
+            middle(f"prefill, a prompt of {tokens:,}", ours, unit="tokens/s"),
+            middle(f"prefill, a prompt of {tokens:,} : llama-bench", ratios, bar),
+        ]
+    return figures
+
+
+def unlike(child: Child, tokens: int, number: int) -> list[Dialogue]:
+    """Prompts that share next to nothing, and one more."""
+    count = counter(child)
+    return [dialogues.opening(count, tokens, f"read {turn}", dialogues.day(turn)) for turn in range(number + 1)]
+
+
+def prepared(setting: Setting, make: Callable[[Child], list[Dialogue]]) -> list[Dialogue]:
+    """Dialogues of the right lengths, from a child of their own: the worker renders nothing."""
+    child = Child()
+    try:
+        child.load(setting.model, LoadPlan(context=512, threads=1))
+        return make(child)
+    finally:
+        child.close()
 
 
 def begun(child: Child, tokens: int, seed: str) -> Dialogue:
@@ -111,28 +134,3 @@ def begun(child: Child, tokens: int, seed: str) -> Dialogue:
 def counter(child: Child) -> dialogues.Count:
     """Counts a dialogue's tokens with the child's model."""
     return lambda dialogue: len(child.render(dialogue))
-
-
-def measure_prefill(setting: Setting) -> list[Figure]:
-    """Reading speed."""
-    ours: list[float] = []
-    peer: list[float] = []
-    alcove = Alcove(setting, CONTEXT)
-    one = Sampling(temperature=0, max_tokens=1)
-    try:
-        alcove.child.ask(dialogues.opening(counter(alcove.child), READ, "warm"), one)
-        for turn in range(setting.rounds):
-            child = alcove.load()
-            asked = child.ask(dialogues.opening(counter(child), READ, f"read {turn}"), one)
-            ours.append(asked.read / asked.read_s)
-            alcove.rest()
-            peer.append(setting.peers.bench(setting.model, setting.layout, setting.threads, read=READ))
-    finally:
-        alcove.close()
-    ratios = [a / b for a, b in zip(ours, peer, strict=True)]
-    return [
-        middle(f"prefill, llama-bench pp{READ}", peer, unit="tokens/s"),
-        middle("prefill", ours, unit="tokens/s"),
-        middle("prefill : llama-bench", ratios, BAR_READ),
-        Figure("prefill, slowest of fastest", median(ours) / max(ours)),
-    ]

@@ -14,15 +14,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from app.domain.generation import Sampling
-from scripts.benchmarks.engine.child import Child
 from scripts.benchmarks.engine.setting import Setting
-from scripts.benchmarks.engine.speed import begun, decoding
+from scripts.benchmarks.engine.speed import AWAKE, CONTEXT, DEPTH, begun, decoding, prepared
+from scripts.benchmarks.engine.worker import Worker
 from scripts.figure import Figure, middle
 
 CORES = 2
-CONTEXT = 2048
 BAR = 0.45
-SAMPLING = Sampling(temperature=1, seed=7)
+SAMPLING = Sampling(temperature=1)
 
 
 def measure(setting: Setting) -> list[Figure]:
@@ -30,17 +29,17 @@ def measure(setting: Setting) -> list[Figure]:
     quiet: list[float] = []
     busy: list[float] = []
     with two_cores():
-        child = Child(setting.folder / "child.log")
+        (dialogue,) = prepared(setting, lambda child: [begun(child, DEPTH, "steady")])
+        worker = Worker(replace(setting, threads=CORES), CONTEXT)
         try:
-            child.load(setting.model, replace(setting.plan(CONTEXT), threads=CORES))
-            dialogue = begun(child, 512, "steady")
-            decoding(child, dialogue, SAMPLING, 8)
+            worker.load()
+            decoding(worker, dialogue, SAMPLING, AWAKE)
             for _ in range(setting.rounds):
-                quiet.append(decoding(child, dialogue, SAMPLING, setting.tokens).decoded_per_s)
+                quiet.append(decoding(worker, dialogue, SAMPLING, setting.tokens).decoded_per_s)
                 with neighbour():
-                    busy.append(decoding(child, dialogue, SAMPLING, setting.tokens).decoded_per_s)
+                    busy.append(decoding(worker, dialogue, SAMPLING, setting.tokens).decoded_per_s)
         finally:
-            child.close()
+            worker.close()
     ratios = [a / b for a, b in zip(busy, quiet, strict=True)]
     return [
         middle("decode, two threads on two cores, undisturbed", quiet, unit="tokens/s"),

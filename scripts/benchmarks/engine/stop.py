@@ -37,7 +37,7 @@ def measure(setting: Setting) -> list[Figure]:
         whole = child.ask(dialogues.opening(count, PROMPT, "stop, whole"), Sampling(temperature=0, max_tokens=1))
         prefill: list[float] = []
         for number in range(STOPS):
-            prompt = dialogues.opening(count, PROMPT, f"stop {number}")
+            prompt = dialogues.opening(count, PROMPT, f"stop {number}", dialogues.day(number))
             after = whole.read_s * random.uniform(0.05, 0.7)
             stopped = child.ask(prompt, endless, stop_when=is_ready, stop_after_s=after)
             prefill.append(stop_ms(stopped))
