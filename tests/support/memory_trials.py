@@ -303,7 +303,7 @@ class Walk:
         """A plain answer, and idle time, long enough or not."""
         machine = self._machine
         if self._rng.random() < 0.7:
-            self._send(Sampling(temperature=0), Flag())
+            self._send(Sampling(temperature=0, max_tokens=90), Flag())
         before = len(machine.events)
         machine.session.idle(Countdown(self._rng.choice((0, 5, 40, 150, 100_000))).is_set)
         if any(isinstance(event, Settled) for event in machine.events[before:]):
