@@ -112,6 +112,7 @@ def run_program(
 ) -> int:
     """Put the parts together, run them, and take them apart in the opposite order."""
     from app.services.bug_reporter import BugReporter
+    from app.services.chat_memories import ChatMemories
     from app.services.chat_service import ChatService
     from app.services.engine_service import EngineService
     from app.services.job_thread import JobThread
@@ -150,6 +151,9 @@ def run_program(
         stack.callback(variants.close)  # before the engine's thread is waited for
         chat = ChatService(lambda: ChatStore(paths.chats_file), engine, models, settings)
         stack.callback(chat.close)
+        memories = ChatMemories(engine, settings, paths.memories_folder, files)
+        chat.opened.connect(memories.left)
+        chat.list.deleted.connect(memories.deleted)
         window = MainWindow(chat, models, engine, settings)
         signals = QuitSignals()
         stack.callback(signals.close)

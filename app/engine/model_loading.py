@@ -14,9 +14,11 @@ from app.domain.plan_wishes import PlanWishes
 from app.domain.safer_plans import safer
 from app.engine.load_attempts import LoadAttempts
 from app.engine.plan_memory import PlanMemory, machine_key, model_key
-from app.engine.protocol import Adapter, Load
+from app.engine.protocol import Adapter, Keeping, Load
 from app.gguf.header import read_header_file
 from app.gguf.weights import weights_of
+
+NOWHERE = Keeping()
 
 FAILED_BEFORE = "It could not be loaded in the usual way on this computer."
 
@@ -75,10 +77,10 @@ class ModelLoading:
         self._planned = planned
         self._weights, self._hardware = weights, hardware
 
-    def load(self, request_id: int) -> Load:
+    def load(self, request_id: int, keeping: Keeping = NOWHERE) -> Load:
         """The request for the plan of the moment."""
         assert self._attempts is not None
-        return Load(request_id, self.target.path, self._attempts.plan, self.target.adapters)
+        return Load(request_id, self.target.path, self._attempts.plan, self.target.adapters, keeping)
 
     def fails(self, error: UserError) -> bool:
         """The load ended in an error, or in the child's death. Whether to try again in another child."""

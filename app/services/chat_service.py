@@ -242,7 +242,7 @@ class ChatService(QObject):
             dialogue = replace(dialogue, messages=(*dialogue.messages, node.message))
         sampling = self._settings.settings.sampling()
         answer = GrowingAnswer(current.info.id, node, self._models.current().name, current.info.effort, sampling)
-        wish = AnswerWish(dialogue, sampling, settle=self._settle(), continuing=continuing)
+        wish = AnswerWish(dialogue, sampling, str(current.info.id), self._settle(), continuing)
         self._running.begin(answer, self._target(), wish)
         self._current = with_node(current, answer.node)
         self.answer_resumed.emit(answer.node)
@@ -360,7 +360,7 @@ class ChatService(QObject):
         turn = replace(turn, conversation=chat)
         sampling = self._settings.settings.sampling()
         answer = GrowingAnswer(chat.info.id, turn.answer, chat.info.model, chat.info.effort, sampling)
-        wish = AnswerWish(chat.dialogue(turn.answer.parent), sampling, settle=self._settle())
+        wish = AnswerWish(chat.dialogue(turn.answer.parent), sampling, str(chat.info.id), self._settle())
         self._running.begin(answer, self._target(), wish, stopped=stopped)
         self._show_turn(key, turn)
 

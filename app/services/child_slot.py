@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from app.engine.client import EngineClient
-from app.engine.protocol import Cancel, Generate
+from app.engine.protocol import Cancel, Forget, Generate, Leave
 
 MakeClient = Callable[[bool], EngineClient]
 """Makes a client for a new child; the flag says whether it may touch the drivers of graphics cards."""
@@ -39,6 +39,12 @@ class ChildSlot:
         with self._lock:
             if self._client is not None and self._sent == job_id and not self._stalled:
                 self._client.send(Cancel(job_id))
+
+    def post(self, request: Leave | Forget) -> None:
+        """Tell the child, if there is one that listens; nobody waits for its answer."""
+        with self._lock:
+            if self._client is not None and not self._stalled:
+                self._client.send(request)
 
     # ---- the worker ----
 

@@ -17,6 +17,7 @@ from app.engine.protocol import (
     Failed,
     HardwareFound,
     Hello,
+    Keeping,
     Load,
     Loaded,
     LoadProgress,
@@ -89,6 +90,8 @@ class ModelLoader:
         self._loaded: Target | None = None
         self._proven = False
         self._driver_trouble: UserError | None = None
+        self.keeping = Keeping()
+        """Where the next model to be loaded keeps chats' memories."""
         self.graphics = True
         """Whether the next child may touch the drivers of graphics cards; not after one died of it."""
 
@@ -203,7 +206,7 @@ class ModelLoader:
             except UserError as error:
                 return self._ended(LoadEnded(self._loading.target, error))
         self._stage = _Stage.LOADING
-        self._request = self._loading.load(next(self._ids))
+        self._request = self._loading.load(next(self._ids), self.keeping)
         self._client.send(self._request)
         return None
 

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.engine.model_loading import Target
 from app.engine.plan_memory import PlanMemory
+from app.engine.protocol import Keeping
 from app.services.child_slot import MakeClient
 from app.services.engine_reports import AnswerWish, Report, gathered
 from app.services.engine_thread import EngineThread
@@ -66,6 +67,18 @@ class EngineService(QObject):
     def set_idle_limit(self, seconds: float) -> None:
         """Give the memory back after so long without an answer; ``math.inf``: never."""
         self._thread.set_idle_limit(seconds)
+
+    def set_keeping(self, keeping: Keeping) -> None:
+        """Where chats' memories are kept, from the next load on."""
+        self._thread.set_keeping(keeping)
+
+    def leave(self) -> None:
+        """The user left the chat: its memory is kept where that is worthwhile."""
+        self._thread.leave()
+
+    def forget(self, chat: str) -> None:
+        """A chat was deleted: the child keeps nothing of it."""
+        self._thread.forget(chat)
 
     def cancel(self, job_id: int) -> None:
         """End a job at once, from whatever it is at; its `Ended` still comes."""

@@ -12,7 +12,7 @@ from app.domain.hardware import Hardware
 from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
 from app.engine.model_loading import Target
 from app.engine.plan_memory import PlanMemory
-from app.engine.protocol import Event, Generate, HardwareFound, Probe, Unload, Unloaded
+from app.engine.protocol import Event, Forget, Generate, HardwareFound, Keeping, Leave, Probe, Unload, Unloaded
 from app.services.answer_progress import AnswerProgress
 from app.services.child_slot import ChildSlot, MakeClient
 from app.services.engine_desk import EngineDesk
@@ -110,6 +110,18 @@ class EngineThread:
         """Give the memory back after so long without an answer; ``math.inf``: never."""
         self._desk.idle_limit_s = seconds
         self._call()
+
+    def set_keeping(self, keeping: Keeping) -> None:
+        """Where chats' memories are kept, from the next load on."""
+        self._loader.keeping = keeping
+
+    def leave(self) -> None:
+        """The user left the chat."""
+        self._child.post(Leave(next(self._ids)))
+
+    def forget(self, chat: str) -> None:
+        """A chat was deleted."""
+        self._child.post(Forget(next(self._ids), chat))
 
     def take(self) -> tuple[EngineState | None, tuple[Report, ...]]:
         """What has happened since the last call: the newest state, if it changed, and the reports in order."""

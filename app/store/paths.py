@@ -62,6 +62,11 @@ class ProfilePaths:
         return self.cache_folder / "load-plans.json"
 
     @property
+    def memories_folder(self) -> Path:
+        """What the engine keeps of long chats; may go at any time."""
+        return self.cache_folder / "memories"
+
+    @property
     def log_file(self) -> Path:
         """The program's log."""
         return self.log_folder / "alcove.log"
