@@ -48,8 +48,10 @@ HEARTBEAT_S = 0.2
 LOG_LIMIT_BYTES = 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
-SPIN_COUNT = 1000
-"""How often a thread looks again before it sleeps at OpenMP's barriers; docs/measurements.md has the choice."""
+SPIN_COUNT = 100_000
+"""How often a thread looks again before it sleeps at OpenMP's barriers: a millisecond, which is longer than the pause
+between two tokens; docs/measurements.md has the choice.
+"""
 
 log = logging.getLogger("alcove.engine")
 
@@ -165,6 +167,10 @@ class EngineChild:
             self.send(Failed(request.request_id, error.code, error.values))
         except FrameError as error:  # the answer is too large for the pipe
             self.send(Failed(request.request_id, ErrorCode.INVALID_REQUEST, {"reason": error.reason}))
+        except MemoryError:
+            log.exception("request %d", request.request_id)
+            name = Path(request.path).name if isinstance(request, Load) else "the model"
+            self.send(Failed(request.request_id, ErrorCode.OUT_OF_MEMORY, {"name": name}))
         except Exception as error:  # the edge of the process: whatever goes wrong is said, and it goes on
             log.exception("request %d", request.request_id)
             self.send(Failed(request.request_id, ErrorCode.BUG, {"reason": type(error).__name__}))
@@ -243,9 +249,8 @@ def _import_numpy() -> None:
 
 
 def spin_briefly() -> None:
-    """Let waiting threads sleep soon, so that a core which another program holds does not stop the rest.
-
-    GNU's OpenMP reads the variable when it is loaded, with the processor's part of llama.cpp.
+    """Let waiting threads sleep when it is not soon their turn, on whatever processor: by itself OpenMP spins for up to
+    ten milliseconds. GNU's OpenMP reads the variable when it is loaded, with the processor's part of llama.cpp.
     """
     if sys.platform == "linux" and "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))

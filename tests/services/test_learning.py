@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from app.domain.errors import ErrorCode
 from app.domain.generation import FinishReason
+from app.domain.settings import CONTEXT_LENGTH
 from app.engine.client import Entry
 from app.services.payloads import Phase
+from app.services.settings_service import SettingsService
 from tests.services.conftest import ANSWER_MS, Program, Start, arguments, reason
 from tests.support import loading_children as children
 from tests.support.loading_children import MODEST
@@ -32,6 +36,17 @@ def test_a_failed_load_is_tried_again_in_a_safer_way_and_said(start: Start, entr
     assert said.code is ErrorCode.LOADED_SAFER
     assert why in said.what
     assert program.engine.state.context == MODEST
+    assert program.ask(QUESTION).complete
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's own limit")
+def test_real_want_of_memory_leads_to_a_smaller_plan(start: Start, settings: SettingsService) -> None:
+    settings.set_value(CONTEXT_LENGTH.key, 131_072)
+    program = start(children.starved)
+    program.wait_ready()
+    program.qtbot.waitUntil(lambda: bool(program.problems))
+    assert [error.code for error in program.problems] == [ErrorCode.LOADED_SAFER]
+    assert program.engine.state.context <= MODEST
     assert program.ask(QUESTION).complete
 
 

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from app.domain.errors import ErrorCode, UserError
@@ -107,4 +108,20 @@ def loses_its_card(requests: PipeEnd, events: PipeEnd, options: ChildOptions) ->
         return replace(seen, devices=(*seen.devices, card)) if looks == 1 else seen
 
     child._look = look_again  # pyright: ignore[reportPrivateUsage]
+    child.run(requests, events, options)
+
+
+STARVED_BYTES = 245 << 20
+
+
+def starved(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Really has little memory from the load on: the address space may grow by so many bytes and no more."""
+    import resource
+
+    def limit(_plan: Any, _progress: Any) -> None:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        most = pages * resource.getpagesize() + STARVED_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+    _before_loading(limit)
     child.run(requests, events, options)
