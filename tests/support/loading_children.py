@@ -111,7 +111,7 @@ def loses_its_card(requests: PipeEnd, events: PipeEnd, options: ChildOptions) ->
     child.run(requests, events, options)
 
 
-STARVED_BYTES = 245 << 20
+STARVED_BYTES = 210 << 20
 
 
 def starved(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
