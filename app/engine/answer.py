@@ -106,6 +106,7 @@ class Answer:
             if self._cancelled.is_set():
                 return False
             part = prompt[done : next_end(self._reading, done, batch)]
+            self._loaded.yield_cores()
             if not memory.read(part, self._cancelled.is_set):
                 return False
             memory.checkpoint()
@@ -119,8 +120,7 @@ class Answer:
         sample, decode, remember = sampler.sample, loaded.context.decode, loaded.memory.tokens.append
         parse, take, cancelled = self._parser.decode, self._deltas.take, self._cancelled.is_set
         now, use_threads = time.perf_counter, loaded.context.use_threads
-        # A seed promises the same answer, which another number of threads can change.
-        pace = loaded.pace if self._request.sampling.seed is None else None
+        pace = loaded.pace if self._request.sampling.seed is None else loaded.steady_pace()
         use_threads(loaded.context.all_threads if pace is None else pace.threads)
         stops = loaded.format.stops
         # The last token of an answer need not be in memory, so one more is sampled than there is room.

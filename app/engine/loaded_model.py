@@ -5,7 +5,8 @@ from app.engine.chat_keeper import ChatKeeper
 from app.engine.llama.context import LlamaContext
 from app.engine.llama.model import LlamaModel
 from app.engine.memory import SequenceMemory
-from app.engine.threads import ThreadPace
+from app.engine.other_programs import OtherPrograms
+from app.engine.threads import SteadyPace, ThreadPace, free_cores
 
 
 class LoadedModel:
@@ -17,12 +18,27 @@ class LoadedModel:
         self.format = chat_format
         self.memory = SequenceMemory(context)
         self.keeper: ChatKeeper | None = None
-        self.pace = ThreadPace(context.all_threads) if context.on_processor else None
+        self._others: OtherPrograms | None = None
+        self.pace: ThreadPace | None = None
+        if context.on_processor and context.all_threads > 1:
+            self._others = OtherPrograms(context.all_threads)
+            self.pace = ThreadPace(context.all_threads, self._others.held)
+
+    def steady_pace(self) -> SteadyPace | None:
+        """For one answer with a seed, which promises the same words again."""
+        return None if self._others is None else SteadyPace(self.context.all_threads, self._others.held)
+
+    def yield_cores(self) -> None:
+        """Before a slice of prefill: with as many threads as other programs leave cores for."""
+        if self._others is not None:
+            self.context.use_prefill_threads(free_cores(self.context.all_threads, self._others.held()))
 
     def close(self) -> None:
         """Keep what is worth keeping, and free the weights and the memory."""
         if self.keeper is not None:
             self.keeper.close()
+        if self._others is not None:
+            self._others.close()
         self.format.close()
         self.context.close()
         self.model.close()

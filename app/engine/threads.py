@@ -1,13 +1,13 @@
 """How many threads decode the next token, by how long the last ones took.
 
 All threads of a token wait for each other some hundred times, so one core that another program holds stops the rest:
-two threads then make less than one alone. No system says in advance which cores will be free, but a token's time does
-afterwards. Pure: times in, a number of threads out.
+two threads then make less than one alone. How much of the processor other programs use tells at once, as a rule; a
+token's time tells for certain, and afterwards. Pure: times in, a number of threads out.
 """
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 WINDOW = 6
 """Tokens by which the present number of threads is judged."""
@@ -30,6 +30,15 @@ LONGEST_PAUSE_DOWN_S = 60.0
 """Between trials without a reason. They begin with the first pause and double while nothing is gained: more threads
 are tried often, because nothing else tells that a core is free again; fewer seldom, because tokens tell."""
 
+BLIND_S = 30.0
+"""More threads are tried after this time although other programs seem to hold the cores for them."""
+
+DISTRUST_S = 60.0
+"""When such a trial was a gain, so long only tokens' times count."""
+
+IDLE = 0.3
+"""Of a core: what other programs may use without holding it. A steady neighbour of a full team has half a core."""
+
 QUIET_S = 20.0
 """After this time with all threads, what came before is forgotten."""
 
@@ -42,11 +51,19 @@ def levels(most: int) -> tuple[int, ...]:
     return tuple(sorted({max(1, step) for step in steps}, reverse=True))
 
 
+def free_cores(most: int, others: float) -> int:
+    """How many of the threads have a core of their own when other programs keep so many cores busy; at least 1."""
+    return max(1, most - max(0, math.ceil(others - IDLE)))
+
+
 class ThreadPace:
     """Chooses among `levels`: settled on one, it tries a neighbour now and then, and moves when that is faster."""
 
-    def __init__(self, most: int) -> None:
-        """Begins with ``most``."""
+    def __init__(self, most: int, others: Callable[[], float] = lambda: 0.0) -> None:
+        """Begins with ``most``. ``others`` says how many of their cores other programs hold, on average of late."""
+        self._others = others
+        self._next_blind = -math.inf
+        self._distrusted = -math.inf
         self._levels = levels(most)
         self._level = 0
         self._times: deque[float] = deque(maxlen=WINDOW)
@@ -75,6 +92,10 @@ class ThreadPace:
 
     def _settled(self, seconds: float, now: float) -> None:
         self._times.append(seconds)
+        free = free_cores(self._levels[0], self._others())
+        if free < self.threads and now >= self._distrusted:
+            self._move(next(level for level, count in enumerate(self._levels) if count <= free), now)
+            return
         if len(self._times) < WINDOW // 2:
             return
         present = _typical(self._times)
@@ -87,7 +108,7 @@ class ThreadPace:
             self._trial = self._level + 1
         elif fewer and now >= self._next_down:
             self._trial = min(self._level + self._reach, len(self._levels) - 1)
-        elif more and now >= self._next_up:
+        elif more and now >= self._next_up and (free > self.threads or now >= self._next_blind):
             self._trial = self._level - 1
 
     def _tries(self, trial: int, seconds: float, now: float) -> None:
@@ -101,17 +122,11 @@ class ThreadPace:
         self._trial = None
         self._tried.clear()
         if not hopeless and sum(counted) / len(counted) < (GAIN_DOWN if down else GAIN_UP) * present:
-            self._level = trial
-            self._since = now
-            self._times.clear()
+            blind = not down and free_cores(self._levels[0], self._others()) < self._levels[trial]
+            self._distrusted = now + DISTRUST_S if blind else self._distrusted
+            self._move(trial, now)
             self._times.extend(counted)
             self._best = _typical(counted)
-            # What has just been left is not tried again at once.
-            self._pause_up = min(2 * self._pause_up, LONGEST_PAUSE_UP_S) if down else self._pause_up
-            self._pause_down = FIRST_PAUSE_S
-            self._sweeping = False
-            self._reach = 1
-            self._next_up, self._next_down = now + self._pause_up, now + self._pause_down
         elif down and self._sweeping and trial + 1 < len(self._levels):
             self._trial = trial + 1  # as many cores may be taken
         elif down:
@@ -123,6 +138,37 @@ class ThreadPace:
         else:
             self._pause_up = min(2 * self._pause_up, LONGEST_PAUSE_UP_S)
             self._next_up = now + self._pause_up
+            self._next_blind = now + BLIND_S
+
+    def _move(self, level: int, now: float) -> None:
+        if level > self._level:  # what has just been left is not tried again at once
+            self._pause_up = min(2 * self._pause_up, LONGEST_PAUSE_UP_S)
+            self._next_blind = now + BLIND_S
+        self._level = level
+        self._since = now
+        self._times.clear()
+        self._best = math.inf
+        self._sweeping = False
+        self._reach = 1
+        self._pause_down = FIRST_PAUSE_S
+        self._next_up, self._next_down = now + self._pause_up, now + self._pause_down
+
+
+class SteadyPace:
+    """For an answer that is to be the same again: another number of threads can change the last bits of its logits.
+
+    All threads, and no trials; fewer, for the rest of the answer, only when other programs hold cores.
+    """
+
+    def __init__(self, most: int, others: Callable[[], float]) -> None:
+        self._others = others
+        self._most = most
+        self.threads = most
+
+    def took(self, seconds: float, now: float) -> int:
+        """As `ThreadPace.took`; times do not count."""
+        self.threads = min(self.threads, free_cores(self._most, self._others()))
+        return self.threads
 
 
 def _typical(times: Sequence[float] | deque[float]) -> float:

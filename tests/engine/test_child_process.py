@@ -41,7 +41,7 @@ def test_what_llama_says_of_a_failure_is_logged_at_every_level(tmp_path: Path) -
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP is used in Linux alone")
 @pytest.mark.parametrize(
     ("given", "used"),
-    [({}, "1000"), ({"GOMP_SPINCOUNT": "77"}, "77"), ({"OMP_WAIT_POLICY": "passive"}, "0")],
+    [({}, "100000"), ({"GOMP_SPINCOUNT": "77"}, "77"), ({"OMP_WAIT_POLICY": "passive"}, "0")],
     ids=["ours", "theirs", "policy"],
 )
 def test_threads_that_wait_for_each_other_sleep_soon(

@@ -116,6 +116,14 @@ def talks_on(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     child.run(requests, events, options)
 
 
+def crowded(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child on a machine whose cores all belong to other programs, as far as it can see."""
+    from app.engine.other_programs import OtherPrograms
+
+    OtherPrograms.held = lambda self: 64.0  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
 def small_frames(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real child with frames of 4 kB, so that a prompt need not have megabytes to be larger than one."""
     from app.engine import frames

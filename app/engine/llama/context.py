@@ -1,6 +1,7 @@
 """The KV cache of one sequence and what decodes into it."""
 
 import ctypes
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from app.engine.memory_image import Bytes
 
 if TYPE_CHECKING:
     from app.engine.llama.sampler import LlamaSampler
+
+log = logging.getLogger("alcove.engine.llama")
 
 BATCH = 512
 """Tokens read at once where the plan leaves it open; what llama.cpp's own programs take."""
@@ -57,7 +60,7 @@ class LlamaContext:
         self._batch = llama.llama_batch_get_one(self._tokens, 1)
         self._never: Any = llama.ggml_abort_callback(0)
         self.size = llama.llama_n_ctx(context)
-        self.threads = self.all_threads = plan.threads
+        self.threads = self.prefill_threads = self.all_threads = plan.threads
         layers = llama.llama_model_n_layer(model)
         self.on_processor = plan.gpu_layers <= layers or plan.cpu_experts > 0
         """Whether the processor computes a part of each token."""
@@ -89,11 +92,19 @@ class LlamaContext:
 
     def use_threads(self, threads: int) -> None:
         """Decode the next tokens with so many. With flash attention and 512 tokens or more that changes their logits'
-        last bits: llama.cpp divides the KV cache among the threads. Prefill keeps the plan's.
+        last bits: llama.cpp divides the KV cache among the threads.
         """
         if threads != self.threads:
             self.threads = threads
-            llama.llama_set_n_threads(self._context, threads, self.all_threads)
+            log.debug("decoding with threads: %d", threads)
+            llama.llama_set_n_threads(self._context, threads, self.prefill_threads)
+
+    def use_prefill_threads(self, threads: int) -> None:
+        """Read the next slices with so many, which changes no bit of what they give."""
+        if threads != self.prefill_threads:
+            self.prefill_threads = threads
+            log.debug("reading with threads: %d", threads)
+            llama.llama_set_n_threads(self._context, self.threads, threads)
 
     def clear(self) -> None:
         """Forget everything that was read."""

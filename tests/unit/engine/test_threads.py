@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine.threads import ThreadPace, levels
+from app.engine.threads import BLIND_S, DISTRUST_S, SteadyPace, ThreadPace, free_cores, levels
 
 Cost = Callable[[int, float], float]
 """Seconds of a token with so many threads at a moment."""
@@ -133,6 +133,90 @@ def test_slow_tokens_are_few_trials() -> None:
     assert run.share(2, 10, 600) > 0.95
 
 
+# ---- With a word about other programs ----
+
+
+def spinning(threads: int, now: float, *, begin: float = 5.0, end: float = 15.0) -> float:
+    """As `two_cores`, with threads that spin for long: faster when quiet, dear when not."""
+    if threads == 1:
+        return 0.0115
+    return 0.3 if begin <= now < end else 0.009
+
+
+class Clock:
+    """Other programs as a look every quarter of a second sees them."""
+
+    def __init__(self, held: Callable[[float], float]) -> None:
+        self.now = 0.0
+        self._held = held
+
+    def others(self) -> float:
+        return self._held(self.now - self.now % 0.25 - 0.25)
+
+    def cost(self, threads: int, now: float) -> float:
+        self.now = now
+        return spinning(threads, now)
+
+
+def test_a_neighbour_is_noticed_at_once_and_costs_no_trials() -> None:
+    clock = Clock(lambda now: 0.6 if 5 <= now < 15 else 0.05)
+    run = simulate(ThreadPace(2, clock.others), clock.cost, 30)
+    slow = [token for token in run.between(5, 15) if token[1] == 2]
+    assert len(slow) <= 3
+    assert run.speed(5.5, 15) > 0.95 / 0.0115
+    assert run.share(2, 16, 30) > 0.95
+    assert run.speed(0, 5) > 0.96 / 0.009
+
+
+def test_a_neighbour_that_gives_way_is_no_reason() -> None:
+    """One of low priority: busy, and yet all threads are as fast as ever."""
+    run = simulate(ThreadPace(2, lambda: 0.9), lambda n, _now: 0.01 if n == 2 else 0.02, BLIND_S + DISTRUST_S)
+    assert run.share(1, 0, BLIND_S) > 0.9
+    assert run.share(2, BLIND_S + 5, BLIND_S + DISTRUST_S) > 0.95
+
+
+def test_a_neighbour_that_stays_costs_a_trial_now_and_then() -> None:
+    clock = Clock(lambda _now: 1.0)
+    run = simulate(ThreadPace(2, clock.others), lambda n, now: clock.cost(n, 6.0) + 0 * now, 120)
+    assert sum(n == 2 for _, n, _ in run.tokens) < 2 * (120 / BLIND_S + 1)
+
+
+def test_many_cores_go_to_what_is_free_at_once() -> None:
+    def cost(threads: int, _now: float) -> float:
+        return (0.002 + 0.048 / threads) * (1 if threads <= 8 else 30)
+
+    run = simulate(ThreadPace(16, lambda: 7.6), cost, 20)
+    assert run.share(8, 0.5, 20) > 0.95
+
+
+def test_an_answer_with_a_seed_keeps_its_threads_but_for_a_neighbour() -> None:
+    held = 0.2
+    pace = SteadyPace(4, lambda: held)
+    assert [pace.took(seconds, 0.0) for seconds in (0.01, 9.0, 0.1)] == [4, 4, 4]
+    held = 1.1
+    assert pace.took(0.01, 0.0) == 3
+    held = 0.0
+    assert pace.took(0.01, 0.0) == pace.threads == 3
+
+
+@pytest.mark.parametrize(
+    ("most", "others", "expected"),
+    [
+        (2, 0.0, 2),
+        (2, 0.25, 2),
+        (2, 0.5, 1),
+        (2, 1.0, 1),
+        (2, 2.0, 1),
+        (8, 0.5, 7),
+        (8, 1.2, 7),
+        (8, 1.5, 6),
+        (1, 3, 1),
+    ],
+)
+def test_free_cores(most: int, others: float, expected: int) -> None:
+    assert free_cores(most, others) == expected
+
+
 @pytest.mark.parametrize(
     ("most", "expected"),
     [(1, (1,)), (2, (2, 1)), (4, (4, 3, 2, 1)), (8, (8, 7, 6, 4, 2, 1)), (16, (16, 15, 12, 8, 4, 1))],
@@ -141,9 +225,16 @@ def test_levels(most: int, expected: tuple[int, ...]) -> None:
     assert levels(most) == expected
 
 
-@given(st.integers(1, 64), st.lists(st.floats(0, 1e3), max_size=200), st.lists(st.floats(0, 30), max_size=200))
-def test_never_less_than_one_nor_more_than_all(most: int, times: list[float], pauses: list[float]) -> None:
-    pace = ThreadPace(most)
+@given(
+    st.integers(1, 64),
+    st.lists(st.floats(0, 1e3), max_size=200),
+    st.lists(st.floats(0, 30), max_size=200),
+    st.lists(st.floats(0, 64), min_size=1),
+)
+def test_never_less_than_one_nor_more_than_all(
+    most: int, times: list[float], pauses: list[float], others: list[float]
+) -> None:
+    pace = ThreadPace(most, itertools.cycle(others).__next__)
     now = 0.0
     for seconds, pause in zip(times, pauses, strict=False):
         now += seconds + pause
