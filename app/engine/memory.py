@@ -41,7 +41,7 @@ class SequenceMemory:
 
         At least one token is left to read, whose logits start the answer, unless the ``whole`` may be kept.
         """
-        most = len(prompt) if whole else len(prompt) - 1
+        most = len(prompt) if whole else max(len(prompt) - 1, 0)
         same = common_prefix(self.tokens, prompt, most)
         if same < len(self.tokens):
             self._go_back(same)

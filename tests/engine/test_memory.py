@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.load_plan import LoadPlan
 from tests.support.engine import DEMO
-from tests.support.memory_trials import Trial, random_gpt_oss, tried
+from tests.support.memory_trials import Trial, aborted, random_gpt_oss, tried
 from tests.support.tiny_model import TinyModel
 
 # The window is 128 tokens wide, its ring has 256 cells: chats go round it several times, in batches of 32.
@@ -29,6 +29,12 @@ def test_a_narrow_window_of_a_random_model(tmp_path: Path) -> None:
     result = tried(Trial(str(model), PLAN, seeds=(3,), steps=25))
     assert result.problems == []
     assert result.done["reused"] > 10
+
+
+def test_reading_that_was_given_up_leaves_no_trace() -> None:
+    result = tried(Trial(str(DEMO), PLAN, seeds=(), steps=0), aborted)
+    assert result.problems == []
+    assert result.done["aborted"] > 12
 
 
 def test_two_threads() -> None:

@@ -64,11 +64,11 @@ class Result:
         self.done[what] = self.done.get(what, 0) + 1
 
 
-def tried(trial: Trial) -> Result:
-    """Run it in a spawned process, because llama.cpp is never loaded in the tests' own."""
+def tried(trial: Trial, run: Callable[[Trial], Result] | None = None) -> Result:
+    """Run random chats, or something else, in a spawned process: llama.cpp is never loaded in the tests' own."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(there, trial))
+    child = context.Process(target=_child, args=(there, trial, run or _run))
     child.start()
     there.close()
     try:
@@ -82,11 +82,11 @@ def tried(trial: Trial) -> Result:
     return result
 
 
-def _child(connection: Connection, trial: Trial) -> None:
+def _child(connection: Connection, trial: Trial, run: Callable[[Trial], Result]) -> None:
     import traceback
 
     try:
-        connection.send(_run(trial))
+        connection.send(run(trial))
     except BaseException:
         connection.send(traceback.format_exc())
         raise
@@ -97,6 +97,26 @@ def _run(trial: Trial) -> Result:
     with _machine(trial) as machine:
         for seed in trial.seeds:
             Walk(machine, random.Random(seed), result, f"seed {seed}").go(trial.steps)
+    return result
+
+
+def aborted(trial: Trial) -> Result:
+    """Batches that are given up at different moments, where the window's ring begins again and elsewhere."""
+    result = Result()
+    with _machine(trial) as machine:
+        memory = machine.loaded.memory
+        tokens = [random.Random(9).randrange(10, 2000) for _ in range(400)]
+        for length in (0, 1, 100, 230, 255, 256, 257, 330):
+            for moment in (1, 20, 60):
+                memory.keep([])
+                for start in range(0, length, trial.plan.batch):
+                    assert memory.read(tokens[start : min(start + trial.plan.batch, length)], lambda: False)
+                batch = tokens[length : length + trial.plan.batch]
+                if not memory.read(batch, Countdown(moment).is_set):
+                    result.count("aborted")
+                assert memory.read(tokens[len(memory.tokens) : len(memory.tokens) + 20], lambda: False)
+                if problem := machine.compare():
+                    result.problems.append(f"{moment} steps behind {length} tokens: {problem}")
     return result
 
 
