@@ -100,6 +100,7 @@ class Answer:
         memory, prompt, total = self._loaded.memory, self._prompt, len(self._prompt)
         batch = self._loaded.context.batch
         progress = Throttle(PROGRESS_S)
+        memory.checkpoint()  # what was decoded before, if it is kept
         while done < total:
             if progress.due():
                 self._send(PrefillProgress(self._request.request_id, done, total))

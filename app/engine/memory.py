@@ -74,6 +74,11 @@ class SequenceMemory:
 
     # ---- As a value ----
 
+    @property
+    def image_bytes(self) -> int:
+        """How large `export`'s result would be, about."""
+        return self._context.state_bytes + sum(len(window.state) for window in self._checkpoints) + 4 * len(self.tokens)
+
     def export(self) -> MemoryImage:
         """The whole memory, copied."""
         windows = tuple(self._checkpoints)

@@ -2,8 +2,8 @@
 
 from app.engine.chat_format import Prompt
 
-WORTHWHILE = 128
-"""Tokens. A batch more costs about as much as one decoded token; so many are worth it when they need not be read."""
+WORTHWHILE = 64
+"""Tokens. A batch more takes as long as reading some ten of them; so many may have to be read again without it."""
 
 
 def next_end(prompt: Prompt, done: int, batch: int) -> int:
@@ -11,28 +11,23 @@ def next_end(prompt: Prompt, done: int, batch: int) -> int:
 
     Prompts part where a message begins. Two cuts are made for that: before the last message, which is changed most
     often, and before the answer, which is asked for again. The first messages' beginning, where another chat's prompt
-    parts, gets one when that spares enough. Other batches end at a message's beginning when one is near.
+    parts, gets one too. None is made that spares little. Other batches end at a message's beginning when one is near.
     """
     full = min(done + batch, len(prompt.tokens))
-    for cut in _cuts(prompt, done):
-        if done < cut <= full:
+    for since, cut in _cuts(prompt.starts):
+        if cut - max(since, done) >= WORTHWHILE and cut <= full:
             return cut
     if full == len(prompt.tokens):
         return full
     return max((start for start in prompt.starts if full - batch // 4 <= start < full), default=full)
 
 
-def _cuts(prompt: Prompt, done: int) -> list[int]:
-    starts = prompt.starts
-    cuts: list[int] = []
-    if starts and starts[0] >= WORTHWHILE:
-        cuts.append(starts[0])
-    if len(starts) > 1:
-        last, opening = starts[-2:]
-        cuts.append(last)
-        if opening - max(done, last) >= WORTHWHILE:
-            cuts.append(opening)
-    return cuts
+def _cuts(starts: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Places, each with one before it from which reading begins in any case."""
+    if len(starts) < 2:
+        return [(0, start) for start in starts]
+    last, opening = starts[-2:]
+    return [(0, starts[0]), (0, last), (last, opening)]
 
 
 GIVE_WAY_S = 0.015

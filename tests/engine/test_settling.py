@@ -181,7 +181,7 @@ def test_regenerating_and_editing_read_only_what_changes(engine: Engine) -> None
     edited = replace(history, messages=(*history.messages[:-1], Message(Role.USER, "Something else?")))
     usage = ask(engine, edited, settle=SettleWhen.NEVER).finished.usage
     before = len(engine.render(replace(history, messages=history.messages[:-1])).tokens)
-    assert usage.reused_tokens == before - 2
+    assert before - WORTHWHILE <= usage.reused_tokens <= before
     further = replace(history, messages=(*history.messages[:2], Message(Role.USER, "Or this?")))
     usage = ask(engine, further, settle=SettleWhen.NEVER).finished.usage
     least = len(engine.render(replace(history, messages=history.messages[:2])).tokens) - 2 - 64
@@ -194,7 +194,7 @@ def test_another_chat_reuses_the_instructions(engine: Engine) -> None:
     ask(engine, chats[0], settle=SettleWhen.NEVER)
     usage = ask(engine, chats[1], settle=SettleWhen.NEVER).finished.usage
     shared = len(engine.render(replace(chats[0], messages=())).tokens) - 2
-    assert usage.reused_tokens == shared
+    assert shared - WORTHWHILE < usage.reused_tokens <= shared
 
 
 def test_a_stop_while_reading_keeps_what_was_read(engine: Engine) -> None:

@@ -65,9 +65,9 @@ class LlamaContext:
         self.on_processor = plan.gpu_layers <= layers or plan.cpu_experts > 0
         """Whether the processor computes a part of each token."""
         # How many steps of about the longest length a batch has, between which it can be stopped: the processor asks
-        # after each operation, and a layer's longest, one of three experts' matrices, takes less than half its time. A
-        # graphics card never asks.
-        self.steps_of_a_batch = 1 if plan.gpu_layers else 2 * llama.llama_model_n_layer(model)
+        # after each operation, and a layer's longest, one of three experts' matrices, takes less than a third of its
+        # time. A graphics card never asks.
+        self.steps_of_a_batch = 1 if plan.gpu_layers else 3 * llama.llama_model_n_layer(model)
         self._window = llama.llama_model_n_swa(model)
         # Whether `trim` alone does not do: the memory forgets, or runs everything it read into one state.
         self.needs_windows = (
@@ -157,6 +157,11 @@ class LlamaContext:
         """Bring back the window of an earlier moment of the same sequence; then `trim` to that moment's length."""
         ring = ring_size(self.size, self._window, self.batch)
         return self._restore(spread(state, ring) or state, _WINDOW)
+
+    @property
+    def state_bytes(self) -> int:
+        """The size of `state`'s result."""
+        return _state.llama_state_seq_get_size_ext(self._context, 0, 0)
 
     def state(self) -> bytearray:
         """The whole memory of the sequence: KV cache and window."""

@@ -90,15 +90,20 @@ def ends(prompt: Prompt, done: int, batch: int) -> list[int]:
 @pytest.mark.parametrize(
     ("starts", "length", "done", "expected"),
     [
-        # A short chat: before the last message, and not before the answer, because little would be spared.
-        ((60, 80), 82, 0, [60, 82]),
+        # A short chat: nothing that would spare much.
+        ((60, 80), 82, 0, [82]),
+        ((60, 120), 122, 0, [122]),
+        ((60, 200, 210), 212, 0, [200, 212]),
         # Long instructions are shared with other chats.
         ((300, 400, 410), 412, 0, [300, 400, 412]),
         # A long last message is not read again for another answer.
-        ((60, 1400), 1402, 0, [60, 572, 1084, 1400, 1402]),
+        ((60, 1400), 1402, 0, [512, 1024, 1400, 1402]),
+        ((200, 1400), 1402, 0, [200, 712, 1224, 1400, 1402]),
         # One that begins in memory already: the next turn after settling.
         ((60, 500, 540), 542, 510, [542]),
         ((60, 500, 900), 902, 510, [900, 902]),
+        # One that begins soon after a full batch.
+        ((60, 8000, 8540, 8585), 8587, 8000, [8512, 8587]),
         # Batches end where a message begins near their end.
         ((60, 500, 1000, 1400, 1420), 1422, 0, [500, 1000, 1400, 1422]),
         # Only one message's beginning is known, or none.
@@ -123,8 +128,8 @@ def test_batches_read_all_and_are_few(places: list[int], length: int, batch: int
 
 def test_the_answers_beginning_is_cut_off_when_that_spares_enough() -> None:
     for tokens, cut in ((WORTHWHILE - 1, False), (WORTHWHILE, True)):
-        prompt = Prompt(range(50 + tokens + 2), (50, 50 + tokens))
-        assert (50 + tokens in ends(prompt, 0, 512)) is cut
+        prompt = Prompt(range(90 + tokens + 2), (90, 90 + tokens))
+        assert (90 + tokens in ends(prompt, 0, 512)) is cut
 
 
 def test_slices_grow_to_what_can_be_given_up_in_time() -> None:
