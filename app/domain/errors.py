@@ -182,11 +182,11 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ),
     ErrorCode.ENGINE_DIED: Sentences(
         "The engine that runs the model stopped unexpectedly ({reason}). Your chats are safe.",
-        "Send the message again: the model is reloaded by itself.",
+        "With the next message the model is loaded again by itself.",
     ),
     ErrorCode.ENGINE_GARBAGE: Sentences(
         "The engine that runs the model sent something that makes no sense, so it was ended. Your chats are safe.",
-        "Send the message again: the model is reloaded by itself.",
+        "With the next message the model is loaded again by itself.",
     ),
     ErrorCode.ENGINE_START_FAILED: Sentences(
         "The engine that runs the model could not be started ({reason}).",

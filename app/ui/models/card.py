@@ -81,6 +81,11 @@ class ModelCard(QFrame):
         self.use_button.setVisible(not current)
         restyle(self, "current", current)
 
+    @property
+    def explanation(self) -> str:
+        """Where and how it runs, as the card says it."""
+        return self._why.text()
+
     def set_explanation(self, why: str) -> None:
         """Say where and how it runs; "" says nothing."""
         self._why.setText(why)

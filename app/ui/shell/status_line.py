@@ -57,7 +57,7 @@ class StatusLine(QWidget):
         self.progress.setAccessibleName(self.tr("Progress"))
         self.button = QToolButton()
         """Reload, load, cancel or restart, as the state is."""
-        self.button.setObjectName("barAction")
+        self.button.setObjectName("statusAction")
         self.button.clicked.connect(self._act)
         self._private = QLabel(self.tr("Offline · private"))
         self._private.setToolTip(self.tr("Chatting opens no network connection. Everything stays on this computer."))

@@ -47,6 +47,9 @@ QLineEdit, QPlainTextEdit { placeholder-text-color: $muted; }
 #messageBar[tone="note"] QToolButton:focus { border-color: $page; }
 #barAction { font-weight: 600; padding: ${r3}px ${r10}px; border: 1px solid $control_border; }
 #barAction:focus { border: 1px solid $focus; }
+#statusAction { font-weight: 600; color: $accent_text; padding: 0 ${r8}px; border: 1px solid transparent; }
+#statusAction:hover { background: $hover; }
+#statusAction:focus { border: 1px solid $focus; }
 #messageBar[tone="note"] #barAction { border: none; color: $note_action; }
 #barRemedy { color: $muted; }
 

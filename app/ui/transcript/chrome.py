@@ -121,10 +121,6 @@ class Chrome:
             yield button("edit", "edit", wording.edit(), not busy)
         else:
             yield button("regenerate", "regenerate", wording.answer_again(), not busy)
-            if entry.last and wording.interruption(entry.node):
-                key, text = (node, "continue", 0, 0), wording.go_on()
-                width = text_width(self._theme, Wanted(key, QRectF(), "chevron-right", text))
-                yield Wanted(key, QRectF(0, 0, width, side), "chevron-right", text, shown=shown, enabled=not busy)
         if not entry.first:  # which stays by itself
             yield self._pin(entry, shown)
         if entry.still_seen and not entry.node.message.pinned:
@@ -133,6 +129,10 @@ class Chrome:
             label = Wanted((node, "seen", 0, 0), QRectF(), icon, horizon.still_seen(), enabled=False)
             width = text_width(self._theme, label)
             yield Wanted(label.key, QRectF(0, 0, width, side), label.icon, label.text, enabled=False)
+        if entry.last and not own and wording.interruption(entry.node):
+            key, text = (node, "continue", 0, 0), wording.go_on()
+            width = text_width(self._theme, Wanted(key, QRectF(), "chevron-right", text))
+            yield Wanted(key, QRectF(0, 0, width, side), "chevron-right", text, shown=shown, enabled=not busy)
         if len(entry.versions) > 1:
             number = entry.versions.index(node) + 1
             count = len(entry.versions)
