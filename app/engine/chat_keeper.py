@@ -31,8 +31,11 @@ class ChatKeeper:
         self._memory = memory
         self._least_s = least_s
         self._chat = ""
-        self._kept: tuple[str, tuple[int, ...]] = ("", ())
         self._speed = GUESSED_SPEED
+        self._lock = threading.Condition()
+        # Guarded by the lock: what the thread still has to write, and what it wrote last.
+        self._pending: tuple[str, MemoryImage] | None = None
+        self._kept: tuple[str, tuple[int, ...]] = ("", ())
         self._tasks: queue.SimpleQueue[tuple[str, MemoryImage | None] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="snapshots", daemon=True)
         self._writer.start()
@@ -42,20 +45,22 @@ class ChatKeeper:
         spares more than what is in memory.
         """
         if chat != self._chat:
-            self.leave()
-            self._chat = chat
+            left, self._chat = self._chat, chat
+            self._keep(left)
         if not chat:
             return
         most = len(prompt) - 1
         here = common_prefix(self._memory.tokens, prompt, most)
         if (most - here) / self._speed < self._least_s:
             return
-        there = common_prefix(self._folder.peek(chat, self._key), prompt, most)
-        if (there - here) / self._speed < self._least_s:
+        with self._lock:
+            pending = self._pending
+        unwritten = pending[1] if pending is not None and pending[0] == chat else None
+        tokens = self._folder.peek(chat, self._key) if unwritten is None else unwritten.tokens
+        if (common_prefix(tokens, prompt, most) - here) / self._speed < self._least_s:
             return
-        image = self._folder.read(chat, self._key)
+        image = unwritten or self._folder.read(chat, self._key)
         if image is not None and self._memory.adopt(image):
-            self._kept = (chat, image.tokens)
             log.info("%d tokens of a chat are back", len(image.tokens))
 
     def measured(self, tokens: int, seconds: float) -> None:
@@ -65,26 +70,40 @@ class ChatKeeper:
 
     def leave(self) -> int:
         """The chat is left: have its memory written if that is worthwhile. About how many bytes that will be."""
-        tokens = self._memory.tokens
-        if not self._chat or len(tokens) / self._speed < self._least_s or self._kept == (self._chat, tuple(tokens)):
-            return 0
-        image = self._memory.export()
-        self._kept = (self._chat, image.tokens)
-        self._tasks.put((self._chat, image))
-        return snapshot_bytes(image)
+        return self._keep(self._chat)
 
     def forget(self, chat: str) -> None:
         """The chat is deleted: nothing of it stays, nor is written any more."""
         if chat == self._chat:
             self._chat = ""
-        self._kept = ("", ())
         self._tasks.put((chat, None))
 
     def close(self) -> None:
         """Leave the chat, and wait until everything is written."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._pending is None)
         self.leave()
         self._tasks.put(None)
         self._writer.join()
+
+    def _keep(self, chat: str) -> int:
+        tokens = self._memory.tokens
+        if not chat or len(tokens) / self._speed < self._least_s:
+            return 0
+        size = self._memory.image_bytes
+        with self._lock:
+            # One at a time: memories are large, and a slow disk must not pile them up.
+            if self._pending is not None or self._kept == (chat, tuple(tokens)) or size > self._folder.space_bytes:
+                return 0
+        try:
+            image = self._memory.export()
+        except MemoryError:
+            log.warning("no memory to keep a chat of %d tokens", len(tokens))
+            return 0
+        with self._lock:
+            self._pending = (chat, image)
+        self._tasks.put((chat, image))
+        return snapshot_bytes(image)
 
     def _write(self) -> None:
         self._folder.sweep()
@@ -92,7 +111,13 @@ class ChatKeeper:
             chat, image = task
             if image is None:
                 self._folder.forget(chat)
+                with self._lock:
+                    self._kept = ("", ()) if self._kept[0] == chat else self._kept
             else:
                 size = self._folder.write(chat, self._key, image)
+                with self._lock:
+                    self._kept = (chat, image.tokens) if size else self._kept
+                    self._pending = None
+                    self._lock.notify_all()
                 log.info("%d tokens of a chat are kept in %d bytes", len(image.tokens), size)
             del task, image  # a memory is large

@@ -1,5 +1,7 @@
 """A loaded model with everything that belongs to it."""
 
+from contextlib import ExitStack
+
 from app.engine.chat_format import ChatFormat
 from app.engine.chat_keeper import ChatKeeper
 from app.engine.llama.context import LlamaContext
@@ -35,10 +37,7 @@ class LoadedModel:
 
     def close(self) -> None:
         """Keep what is worth keeping, and free the weights and the memory."""
-        if self.keeper is not None:
-            self.keeper.close()
-        if self._others is not None:
-            self._others.close()
-        self.format.close()
-        self.context.close()
-        self.model.close()
+        with ExitStack() as ending:  # from the last to the first, whatever fails
+            for part in (self.model, self.context, self.format, self._others, self.keeper):
+                if part is not None:
+                    ending.callback(part.close)

@@ -56,6 +56,7 @@ class EngineSession:
         self._send = send
         self._messages = messages
         self._loaded: LoadedModel | None = None
+        self._snapshots: SnapshotFolder | None = None
         self._settling: Settling | None = None
 
     def load(self, request: Load, cancelled: Flag) -> None:
@@ -96,10 +97,10 @@ class EngineSession:
             undo.pop_all()
         self._loaded = LoadedModel(model, context, chat_format)
         keeping = request.keeping
-        if keeping.folder and keeping.space_bytes:
-            folder = SnapshotFolder(Path(keeping.folder), keeping.space_bytes)
+        self._snapshots = SnapshotFolder(Path(keeping.folder), keeping.space_bytes) if keeping.folder else None
+        if self._snapshots is not None and keeping.space_bytes:
             key = snapshot_key(path, plan, request.adapters)
-            self._loaded.keeper = ChatKeeper(folder, key, self._loaded.memory, keeping.least_s)
+            self._loaded.keeper = ChatKeeper(self._snapshots, key, self._loaded.memory, keeping.least_s)
         self._send(
             Loaded(
                 request.request_id,
@@ -139,6 +140,8 @@ class EngineSession:
         """The chat is deleted: what is kept of it goes."""
         if self._loaded is not None and self._loaded.keeper is not None:
             self._loaded.keeper.forget(request.chat)
+        elif self._snapshots is not None:
+            self._snapshots.forget(request.chat)
         self._send(Left(request.request_id, 0))
 
     def render(self, request: Render) -> None:

@@ -102,16 +102,17 @@ def snapshot_bytes(image: MemoryImage) -> int:
 def peek_snapshot(path: Path) -> Promise:
     """The key and the tokens, before anything is checked. SnapshotError or OSError."""
     with path.open("rb") as file:
-        header, _ = _read_header(file)
+        header, begin = _read_header(file)
+        if not 0 <= header.tokens * _TOKEN_BYTES <= os.fstat(file.fileno()).st_size - begin:
+            raise SnapshotError("it ends early")
         data = file.read(header.tokens * _TOKEN_BYTES)
-    if len(data) != header.tokens * _TOKEN_BYTES:
-        raise SnapshotError("it ends early")
     return Promise(header.key, _tokens(data))
 
 
 def read_snapshot(path: Path, key: SnapshotKey) -> MemoryImage:
-    """The whole, checked against its sha256 and the key. The states are views of the mapped file, which stays open as
-    long as they are used: nothing is copied. SnapshotError or OSError.
+    """The whole, checked against its sha256 and the key. SnapshotError or OSError.
+
+    The states are views of the mapped file, which stays open as long as they are used: nothing is copied.
     """
     with path.open("rb") as file:
         header, begin = _read_header(file)
@@ -124,13 +125,12 @@ def read_snapshot(path: Path, key: SnapshotKey) -> MemoryImage:
             or begin + sum(lengths) + digest_bytes != os.fstat(file.fileno()).st_size
         ):
             raise SnapshotError("its size is not what it says")
-        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    body, digest = mapped[:-digest_bytes], mapped[-digest_bytes:]
-    check = hashlib.sha256()
-    for start in range(0, len(body), _CHUNK):
-        check.update(body[start : start + _CHUNK])
-    if check.digest() != bytes(digest):
+        # A private copy as far as anybody wrote into it, which nobody does: ctypes takes no pointer to less.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    if not _is_whole(mapped, digest_bytes):
+        mapped.close()  # Windows removes no file that is mapped
         raise SnapshotError("its checksum is wrong")
+    body = memoryview(mapped)
     sections: list[memoryview] = []
     for length in lengths:
         sections.append(body[begin : begin + length])
@@ -142,6 +142,16 @@ def read_snapshot(path: Path, key: SnapshotKey) -> MemoryImage:
         state=state,
         windows=tuple(WindowImage(window.length, view) for window, view in zip(header.windows, windows, strict=True)),
     )
+
+
+def _is_whole(mapped: mmap.mmap, digest_bytes: int) -> bool:
+    check = hashlib.sha256()
+    end = len(mapped) - digest_bytes
+    with memoryview(mapped) as view:
+        for start in range(0, end, _CHUNK):
+            with view[start : min(start + _CHUNK, end)] as piece:
+                check.update(piece)
+        return check.digest() == bytes(view[end:])
 
 
 def _pieces(key: SnapshotKey, image: MemoryImage) -> Iterator[bytes | memoryview]:

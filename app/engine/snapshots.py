@@ -33,6 +33,11 @@ class SnapshotFolder:
         self._folder = folder
         self._space = space_bytes
 
+    @property
+    def space_bytes(self) -> int:
+        """What all files together may take."""
+        return self._space
+
     def peek(self, chat: str, key: SnapshotKey) -> tuple[int, ...]:
         """The tokens that a chat's snapshot promises; none when there is no snapshot for this key. One that is of no
         use is removed.

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from app.domain.hardware import Hardware
 from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
 from app.engine.model_loading import Target
 from app.engine.plan_memory import PlanMemory
-from app.engine.protocol import Event, Forget, Generate, HardwareFound, Keeping, Leave, Probe, Unload, Unloaded
+from app.engine.protocol import Cancel, Event, Forget, Generate, HardwareFound, Keeping, Leave, Probe, Unload, Unloaded
 from app.services.answer_progress import AnswerProgress
 from app.services.child_slot import ChildSlot, MakeClient
 from app.services.engine_desk import EngineDesk
@@ -44,6 +45,10 @@ log = logging.getLogger(__name__)
 
 # After these the model's memory is in an unknown state: it is loaded again for the next answer.
 _RELOAD_AFTER = frozenset({ErrorCode.DECODE_FAILED, ErrorCode.OUT_OF_MEMORY, ErrorCode.NO_MODEL_LOADED})
+
+
+KEEP_S = 20.0
+"""The longest the end of the program is held up for a chat's memory; a gigabyte on a slow disk."""
 
 
 class EngineThread:
@@ -153,7 +158,26 @@ class EngineThread:
                 # Whoever waits for an answer has to hear of its end.
                 log.exception("the engine's worker failed")
                 self._end_all(UserError(ErrorCode.BUG, reason=type(bug).__name__))
+        self._let_keep()
         self._drop_client()
+
+    def _let_keep(self) -> None:
+        """The end of the program: the child writes what is worth keeping of a chat; that may take seconds."""
+        client = self._child.client
+        if client is None or self._loader.loaded is None or self._child.stalled:
+            return
+        if self._running is not None:
+            client.send(Cancel(self._running.job_id))
+        client.send(Unload(unload := next(self._ids)))
+        deadline = time.monotonic() + KEEP_S
+        while (left := deadline - time.monotonic()) > 0:
+            match client.receive(left):
+                case Unloaded(request_id=id_) if id_ == unload:
+                    return
+                case EngineLost() | EngineStalled():
+                    return
+                case _:
+                    pass
 
     def _step(self) -> None:
         self._called.clear()

@@ -82,6 +82,19 @@ def test_nonsense_is_one_error(tmp_path_factory: pytest.TempPathFactory, data: b
             read_snapshot(path, KEY)
 
 
+@pytest.mark.parametrize("tokens", [-1, 10**6, 10**15, 10**19])
+def test_a_header_that_lies_is_removed(tmp_path: Path, tokens: int) -> None:
+    folder = SnapshotFolder(tmp_path, 10**6)
+    folder.write("1", KEY, IMAGE)
+    (path,) = tmp_path.iterdir()
+    data = path.read_bytes()
+    length = int.from_bytes(data[8:12], "little")
+    header = data[12 : 12 + length].replace(b'"tokens":1000', b'"tokens":%d' % tokens)
+    path.write_bytes(data[:8] + len(header).to_bytes(4, "little") + header + data[12 + length :])
+    assert not folder.peek("1", KEY)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "other",
     [

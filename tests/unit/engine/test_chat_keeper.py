@@ -1,0 +1,142 @@
+"""When a chat's memory is written, and when it is brought back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.engine.chat_keeper import GUESSED_SPEED, ChatKeeper
+from app.engine.memory_image import MemoryImage
+from app.engine.snapshot_file import SnapshotKey
+from app.engine.snapshots import SnapshotFolder
+
+KEY = SnapshotKey("ggml", 1, 2)
+A, B = list(range(1000)), list(range(5000, 6000))
+
+
+class PlainMemory:
+    """What the keeper knows of a sequence's memory, without llama.cpp."""
+
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+        self.exports = 0
+        self.broken = False
+
+    @property
+    def image_bytes(self) -> int:
+        return 10 * len(self.tokens)
+
+    def export(self) -> MemoryImage:
+        self.exports += 1
+        if self.broken:
+            raise MemoryError
+        return MemoryImage(tuple(self.tokens), ((0, len(self.tokens)),), bytes(10 * len(self.tokens)))
+
+    def adopt(self, image: MemoryImage) -> bool:
+        self.tokens[:] = image.tokens
+        return True
+
+
+class SlowFolder(SnapshotFolder):
+    """Writes when it is told that it may."""
+
+    def __init__(self, folder: Path, space: int) -> None:
+        super().__init__(folder, space)
+        self.may = threading.Event()
+        self.may.set()
+
+    def write(self, chat: str, key: SnapshotKey, image: MemoryImage) -> int:
+        assert self.may.wait(30)
+        return super().write(chat, key, image)
+
+
+class Desk:
+    """A keeper with what it works on."""
+
+    def __init__(self, folder: Path, *, space: int = 10**6, least_s: float = 1.0) -> None:
+        self.memory: Any = PlainMemory()
+        self.folder = SlowFolder(folder, space)
+        self.keeper = ChatKeeper(self.folder, KEY, self.memory, least_s)
+
+    def read(self, chat: str, tokens: list[int]) -> list[int]:
+        """A prompt is read; what was in memory of it before."""
+        self.keeper.enter(chat, tokens)
+        before = (
+            list(self.memory.tokens) if self.memory.tokens[: len(tokens)] == tokens[: len(self.memory.tokens)] else []
+        )
+        self.memory.tokens[:] = tokens
+        return before
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.folder.may.set()
+    desk.keeper.close()
+
+
+def test_coming_back_before_the_file_is_written(desk: Desk) -> None:
+    desk.folder.may.clear()
+    desk.read("a", A)
+    desk.read("b", B)
+    assert desk.read("a", [*A, 7, 8, 9]) == A
+
+
+def test_one_memory_at_a_time_waits_for_the_disk(desk: Desk) -> None:
+    desk.folder.may.clear()
+    for chat, tokens in (("a", A), ("b", B), ("c", A), ("d", B)):
+        desk.read(chat, tokens)
+    assert desk.memory.exports == 1
+
+
+def test_what_is_too_large_is_never_copied(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, space=5000)
+    desk.read("a", A)
+    assert desk.keeper.leave() == 0
+    desk.keeper.close()
+    assert desk.memory.exports == 0
+
+
+def test_no_memory_for_a_copy_costs_the_copy_alone(desk: Desk) -> None:
+    desk.read("a", A)
+    desk.memory.broken = True
+    desk.read("b", B)
+    desk.memory.broken = False
+    desk.keeper.leave()
+    desk.keeper.close()
+    assert desk.folder.peek("b", KEY)
+    assert not desk.folder.peek("a", KEY)
+
+
+def test_a_failed_write_is_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "file"
+    folder.write_bytes(b"in the way")
+    desk = Desk(folder)
+    desk.read("a", A)
+    assert desk.keeper.leave()
+    desk.keeper.close()  # which waits for the first
+    assert desk.memory.exports == 2
+
+
+def test_speed_decides(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, least_s=len(A) / GUESSED_SPEED + 1)
+    desk.read("a", A)
+    assert desk.keeper.leave() == 0
+    desk.keeper.measured(10, 1000.0)  # too few to say anything
+    assert desk.keeper.leave() == 0
+    desk.keeper.measured(100, 100.0)
+    assert desk.keeper.leave() > 0
+    desk.keeper.close()
+
+
+def test_a_deleted_chat_is_not_written_again(desk: Desk) -> None:
+    desk.read("a", A)
+    desk.keeper.leave()
+    desk.keeper.forget("a")
+    desk.keeper.close()
+    assert not desk.folder.peek("a", KEY)
