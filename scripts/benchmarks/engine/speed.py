@@ -54,17 +54,17 @@ def measure_decode(setting: Setting) -> list[Figure]:
     texts = 0
     worker = Worker(setting, CONTEXT)
     try:
-        for _ in range(setting.rounds):
-            for index, (name, sampling) in enumerate(SAMPLINGS.items()):
-                worker.load()
-                decoding(worker, dialogue, sampling, AWAKE)
-                streamed = decoding(worker, dialogue, sampling, setting.tokens)
+        for turn in range(setting.rounds):
+            worker.load()
+            # Each comes next to the peer as often as the other.
+            for name in sorted(SAMPLINGS, reverse=turn % 2 == 1):
+                decoding(worker, dialogue, SAMPLINGS[name], AWAKE)
+                streamed = decoding(worker, dialogue, SAMPLINGS[name], setting.tokens)
                 speeds[name].append(streamed.decoded_per_s)
                 texts = streamed.texts
-                if index == 0:
-                    worker.rest()
-                    generate = {"generate": setting.tokens, "depth": DEPTH}
-                    peer.append(setting.peers.bench(setting.model, setting.layout, setting.threads, **generate))
+            worker.rest()
+            generate = {"generate": setting.tokens, "depth": DEPTH}
+            peer.append(setting.peers.bench(setting.model, setting.layout, setting.threads, **generate))
     finally:
         worker.close()
     figures = [middle(f"decode, llama-bench tg{setting.tokens} at {DEPTH}", peer, unit="tokens/s")]
