@@ -3,8 +3,8 @@
 The bare loop is llama.cpp's decode and sampler called back to back from Python, in a process of its own, with the same
 prompt and context, and makes as many tokens: greedily the same ones. What all tokens but the first take is the time
 from request to last event, less that of the same request for one token: both begin and end alike, so that no late
-arrival shortens it. Rounds alternate, and each question counts with the fastest of its rounds: whatever else the machine does only ever
-adds time.
+arrival shortens it. Rounds alternate, and each question counts with the fastest of its rounds: whatever else the
+machine does only ever adds time.
 
 The demo model spends a fifth of a millisecond on a token, a hundredth of what gpt-oss-20b needs, so that the ten to
 twenty microseconds of the path show: 0.9 was measured with five busy neighbours on each core, 0.8 is asked for and
