@@ -1,6 +1,5 @@
 """The chats: what is shown, what is answered, what is stored."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -11,18 +10,17 @@ from PySide6.QtCore import QObject, Signal
 
 from app.domain.conversation import Effort, Role
 from app.domain.errors import ErrorCode, UserError
-from app.domain.settings import EFFORT, IDLE_UNLOAD, INSTRUCTIONS, PREPARE_NEXT_TURN
+from app.domain.settings import EFFORT, INSTRUCTIONS
 from app.domain.tree import Conversation, ConversationInfo, MessageNode
-from app.engine.model_loading import Target
-from app.engine.protocol import SettleWhen
 from app.services import chat_jobs
 from app.services.chat_jobs import NewChat, Opening, Shown, Turn
 from app.services.chat_list import ChatList
 from app.services.drafts import Drafts
-from app.services.engine_reports import AnswerWish, TextGrew, target_of
+from app.services.engine_reports import TextGrew
 from app.services.engine_service import EngineService
-from app.services.growing_answer import GrowingAnswer, cut_answer, has_begun, with_node
+from app.services.growing_answer import GrowingAnswer, breaks_off, with_node
 from app.services.job_thread import JobThread
+from app.services.model_in_use import ModelInUse
 from app.services.model_service import ModelService
 from app.services.moves import Moves
 from app.services.payloads import AnswerGrowth
@@ -32,19 +30,6 @@ from app.services.sight import Sight
 from app.store.chats import ChatStore
 
 Found = TypeVar("Found")
-
-# Ends of an answer that the engine is to blame for: with a new one it goes on.
-_BREAKS_OFF = frozenset(
-    {
-        ErrorCode.ENGINE_DIED,
-        ErrorCode.ENGINE_GARBAGE,
-        ErrorCode.ENGINE_START_FAILED,
-        ErrorCode.DECODE_FAILED,
-        ErrorCode.OUT_OF_MEMORY,
-    }
-)
-# Models that are loaded only when the user insists.
-_REFUSED = frozenset({ErrorCode.ALWAYS_CRASHED, ErrorCode.MODEL_TOO_LARGE})
 
 
 class ChatService(QObject):
@@ -90,10 +75,10 @@ class ChatService(QObject):
         """``open_store`` is called on the store's own thread, which starts at once."""
         super().__init__()
         self._engine = engine
-        self._models = models
         self._settings = settings
         self._store = JobThread("store", make=open_store, end=ChatStore.close, unhandled=self.problem.emit)
-        self._running = RunningAnswers(engine, self._store)
+        self._model = ModelInUse(engine, models, settings)
+        self._running = RunningAnswers(engine, self._model, self._store)
         self.sight = Sight(self._store, self._running, self.current, self._change_current)
         self._drafts = Drafts(self._store)
         self.list = ChatList(self._store, self._drafts)
@@ -114,15 +99,12 @@ class ChatService(QObject):
         self._running.ended.connect(self._answer_ended)
         self.list.changed.connect(self._listed)
         self.list.deleted.connect(self._deleted)
-        models.current_changed.connect(self._prepare)
-        settings.changed.connect(self._setting_changed)
-        self._setting_changed(IDLE_UNLOAD.key)
 
     def start(self) -> None:
         """Open the store, show a fresh chat and load the model; call it once the window listens."""
         self._start_move = self._moves.start()
         self._store.submit(chat_jobs.open_store, done=self._started, failed=self._not_started)
-        self._prepare()
+        self._model.prepare()
 
     def close(self) -> None:
         """Keep what there is of a running answer, store everything and end the threads. Closes the engine too."""
@@ -192,7 +174,7 @@ class ChatService(QObject):
             self.returned.emit(text)
             return
         self._drafts.drop()
-        model = self._models.current().name
+        model = self._model.name
         if self._current is None:
             new = NewChat(
                 date=date.today().isoformat(),  # noqa: DTZ011 - the user's own day is meant
@@ -213,7 +195,7 @@ class ChatService(QObject):
             self.returned.emit(text)
             return
         chat, parent = self._current.info.id, self._current.node(node_id).parent
-        model = self._models.current().name
+        model = self._model.name
         self._begin(
             partial(chat_jobs.say, conversation_id=chat, parent=parent, text=text, model=model, version_of=node_id),
             text,
@@ -227,7 +209,7 @@ class ChatService(QObject):
         node = path[-1] if node_id is None else self._current.node(node_id)
         question = node.id if node.message.role is not Role.ASSISTANT else node.parent
         if question is not None:
-            chat, model = self._current.info.id, self._models.current().name
+            chat, model = self._current.info.id, self._model.name
             self._begin(partial(chat_jobs.answer_again, conversation_id=chat, parent=question, model=model))
 
     def continue_answer(self, node_id: int) -> None:
@@ -235,17 +217,9 @@ class ChatService(QObject):
         current = self._current
         if current is None or not self._can_continue(node_id) or self._refuse_while_busy():
             return
-        node = cut_answer(current.node(node_id))
-        dialogue = current.dialogue(node.parent)
-        continuing = has_begun(node.message)
-        if continuing:
-            dialogue = replace(dialogue, messages=(*dialogue.messages, node.message))
-        sampling = self._settings.settings.sampling()
-        answer = GrowingAnswer(current.info.id, node, self._models.current().name, current.info.effort, sampling)
-        wish = AnswerWish(dialogue, sampling, str(current.info.id), self._settle(), continuing)
-        self._running.begin(answer, self._target(), wish)
-        self._current = with_node(current, answer.node)
-        self.answer_resumed.emit(answer.node)
+        node = self._running.go_on(current, current.node(node_id))
+        self._current = with_node(current, node)
+        self.answer_resumed.emit(node)
         self._tell_busy()
 
     def stop(self) -> None:
@@ -272,8 +246,7 @@ class ChatService(QObject):
 
     def reload_model(self) -> None:
         """Load the chosen model again, for example after it failed; also one that was refused."""
-        error = self._engine.state.error
-        self._engine.prepare(self._target(), insist=error is not None and error.code in _REFUSED)
+        self._model.reload()
 
     # ---- inside: what the store answers ----
 
@@ -358,10 +331,7 @@ class ChatService(QObject):
         # The end of the answer before may still be on its way to the disk.
         chat = self._running.patched(turn.conversation)
         turn = replace(turn, conversation=chat)
-        sampling = self._settings.settings.sampling()
-        answer = GrowingAnswer(chat.info.id, turn.answer, chat.info.model, chat.info.effort, sampling)
-        wish = AnswerWish(chat.dialogue(turn.answer.parent), sampling, str(chat.info.id), self._settle())
-        self._running.begin(answer, self._target(), wish, stopped=stopped)
+        self._running.begin(chat, turn.answer, stopped=stopped)
         self._show_turn(key, turn)
 
     def _show_turn(self, key: int | None, turn: Turn) -> None:
@@ -395,7 +365,7 @@ class ChatService(QObject):
         if on_path:
             self.answer_finished.emit(node)
         self._tell_busy()
-        if error is not None and error.code in _BREAKS_OFF and self._can_continue(node.id):
+        if error is not None and breaks_off(error) and self._can_continue(node.id):
             self.broken_off.emit(error, node.id)
         elif error is not None:
             self.problem.emit(error)
@@ -420,23 +390,9 @@ class ChatService(QObject):
             self._was_busy = self.busy
             self.busy_changed.emit(self.busy)
 
-    def _prepare(self, *_: object) -> None:
-        self._engine.prepare(self._target())
-
     def _can_continue(self, node_id: int) -> bool:
         path = () if self._current is None else self._current.path()
         return bool(path) and path[-1].id == node_id and path[-1].message.role is Role.ASSISTANT
-
-    def _settle(self) -> SettleWhen:
-        return SettleWhen(self._settings.settings.get(PREPARE_NEXT_TURN))
-
-    def _setting_changed(self, key: str) -> None:
-        if key == IDLE_UNLOAD.key:
-            minutes = self._settings.settings.get(IDLE_UNLOAD)
-            self._engine.set_idle_limit(minutes * 60 if minutes else math.inf)
-
-    def _target(self) -> Target:
-        return target_of(self._models.current(), self._settings.settings)
 
     def _default_effort(self) -> Effort:
         return Effort(self._settings.settings.get(EFFORT))

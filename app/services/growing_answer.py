@@ -3,10 +3,21 @@
 from dataclasses import replace
 
 from app.domain.conversation import Message, ToolCall
+from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Receipt, Sampling
 from app.domain.tree import Conversation, MessageNode
 from app.services.engine_reports import Ended, PromptMade, TextGrew, ToolCallMade
 
+# Ends of an answer that the engine is to blame for: with a new one it goes on.
+_BREAKS_OFF = frozenset(
+    {
+        ErrorCode.ENGINE_DIED,
+        ErrorCode.ENGINE_GARBAGE,
+        ErrorCode.ENGINE_START_FAILED,
+        ErrorCode.DECODE_FAILED,
+        ErrorCode.OUT_OF_MEMORY,
+    }
+)
 _HALF_CHARACTER = "\ufffd"  # what the parser makes of bytes that never became a character
 
 
@@ -112,6 +123,11 @@ def _together(before: Receipt, after: Receipt) -> Receipt:
         timings=timings,
         reasoning_s=before.reasoning_s + after.reasoning_s,
     )
+
+
+def breaks_off(error: UserError) -> bool:
+    """Whether an answer that ended like this can be gone on with, once the engine runs again."""
+    return error.code in _BREAKS_OFF
 
 
 def with_node(conversation: Conversation, node: MessageNode) -> Conversation:

@@ -1,10 +1,12 @@
 """The answers that are being made: asked of the engine, grown by what it reports, saved all the while."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QObject, Signal
 
+from app.domain.conversation import Dialogue
 from app.domain.generation import FinishReason
-from app.domain.tree import Conversation
-from app.engine.model_loading import Target
+from app.domain.tree import Conversation, MessageNode
 from app.services.answer_saver import AnswerSaver
 from app.services.engine_reports import (
     AnswerWish,
@@ -19,8 +21,9 @@ from app.services.engine_reports import (
     ToolCallMade,
 )
 from app.services.engine_service import EngineService
-from app.services.growing_answer import GrowingAnswer
+from app.services.growing_answer import GrowingAnswer, cut_answer, has_begun
 from app.services.job_thread import JobThread
+from app.services.model_in_use import ModelInUse
 from app.store.chats import ChatStore
 
 
@@ -39,21 +42,40 @@ class RunningAnswers(QObject):
     ended = Signal(object, object, object)
     problem = Signal(object)
 
-    def __init__(self, engine: EngineService, store: JobThread[ChatStore]) -> None:
+    def __init__(self, engine: EngineService, model: ModelInUse, store: JobThread[ChatStore]) -> None:
         super().__init__()
         self._engine = engine
+        self._model = model
         self._saver = AnswerSaver(store)
         self._saver.problem.connect(self.problem)
         self._answers: dict[int, GrowingAnswer] = {}
         engine.reported.connect(self._take_report)
 
-    def begin(self, answer: GrowingAnswer, target: Target, wish: AnswerWish, *, stopped: bool = False) -> None:
-        """Have this answer made; ``stopped``: the user has had enough of it already."""
-        answer.job_id = self._engine.generate(target, wish)
+    def begin(self, chat: Conversation, node: MessageNode, *, stopped: bool = False) -> None:
+        """Have the empty answer ``node`` of a chat made; ``stopped``: the user has had enough of it already."""
+        answer = self._begin(chat, node, chat.info.model, chat.dialogue(node.parent), continuing=False)
         if stopped:
-            self._engine.cancel(answer.job_id)
-        self._answers[answer.conversation_id] = answer
+            self.cancel(answer.conversation_id)
+
+    def go_on(self, chat: Conversation, node: MessageNode) -> MessageNode:
+        """Have the rest made of an answer that was cut short; the answer as it goes on."""
+        node = cut_answer(node)
+        dialogue = chat.dialogue(node.parent)
+        begun = has_begun(node.message)
+        if begun:
+            dialogue = replace(dialogue, messages=(*dialogue.messages, node.message))
+        return self._begin(chat, node, self._model.name, dialogue, continuing=begun).node
+
+    def _begin(
+        self, chat: Conversation, node: MessageNode, name: str, dialogue: Dialogue, *, continuing: bool
+    ) -> GrowingAnswer:
+        model = self._model
+        answer = GrowingAnswer(chat.info.id, node, name, chat.info.effort, model.sampling)
+        wish = AnswerWish(dialogue, model.sampling, str(chat.info.id), model.settle, continuing)
+        answer.job_id = self._engine.generate(model.target, wish)
+        self._answers[chat.info.id] = answer
         self._saver.watch(answer)
+        return answer
 
     def of(self, chat: int | None) -> GrowingAnswer | None:
         """The answer that is being made in a chat."""
