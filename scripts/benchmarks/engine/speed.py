@@ -12,6 +12,7 @@ both. The figure is the median of the rounds' ratios.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -27,8 +28,11 @@ from scripts.figure import Figure, middle
 DEPTH = 512
 READ, LONG_READ = 512, 2048
 CONTEXT = 4096
-AWAKE = 8
+AWAKE = 32
 """Tokens before the measured ones: the prompt is read again, the processor awake."""
+
+PAUSE_S = 1.0
+"""After the peer has run: the engine looks at what other programs hold, and the peer is none that goes on."""
 
 ONE = Sampling(temperature=0, max_tokens=1)
 SAMPLINGS = {"greedy": Sampling(temperature=0), "temperature 1": Sampling(temperature=1)}
@@ -56,6 +60,7 @@ def measure_decode(setting: Setting) -> list[Figure]:
     try:
         for turn in range(setting.rounds):
             worker.load()
+            time.sleep(PAUSE_S)
             # Each comes next to the peer as often as the other.
             for name in sorted(SAMPLINGS, reverse=turn % 2 == 1):
                 decoding(worker, dialogue, SAMPLINGS[name], AWAKE)
@@ -86,6 +91,7 @@ def measure_prefill(setting: Setting) -> list[Figure]:
         try:
             for prompt in prompts[:-1]:
                 worker.load()
+                time.sleep(PAUSE_S)
                 worker.answer(prompts[-1], ONE)  # awake
                 streamed = worker.answer(prompt, ONE)
                 if streamed.read < tokens:
