@@ -29,14 +29,6 @@ class Prompt:
     starts: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PromptSizes:
-    """Tokens of a prompt: ``fixed`` whatever the messages are, and those of each message."""
-
-    fixed: int
-    messages: tuple[int, ...]
-
-
 class AnswerParser(Protocol):
     """Takes an answer's token ids one by one; see `app.harmony.parsing.HarmonyParser`."""
 
@@ -74,12 +66,10 @@ class ChatFormat(Protocol):
         """
         ...
 
-    def next_opening(self, dialogue: Dialogue) -> Prompt:
-        """How the prompt of the next turn will begin, whatever the user says: up to the place of their words."""
-        ...
-
-    def sizes(self, dialogue: Dialogue) -> PromptSizes:
-        """How many tokens each message takes."""
+    def next_opening(self, dialogue: Dialogue, given_up: Callable[[], bool]) -> Prompt | None:
+        """How the prompt of the next turn will begin, whatever the user says: as far as that is known before their
+        words. None when ``given_up`` said so in between.
+        """
         ...
 
     def parts(self, dialogue: Dialogue) -> tuple[tuple[str, bool], ...]:
@@ -109,18 +99,11 @@ class HarmonyFormat:
             return self._encoded((head(dialogue), *unfinished_turns(dialogue)), given_up)
         return self._encoded((head(dialogue), *turns(dialogue), OPENING), given_up)
 
-    def next_opening(self, dialogue: Dialogue) -> Prompt:
+    def next_opening(self, dialogue: Dialogue, given_up: Callable[[], bool]) -> Prompt | None:
         """See `ChatFormat.next_opening`. The user's turn comes with its header; reasoning is gone by then."""
         next_turn = turns(replace(dialogue, messages=(*dialogue.messages, Message(Role.USER))))
         # The last message's text and its end are not known yet.
-        opening = self._encoded((head(dialogue), *next_turn[:-1], next_turn[-1][:-2]), lambda: False)
-        assert opening is not None
-        return opening
-
-    def sizes(self, dialogue: Dialogue) -> PromptSizes:
-        """See `ChatFormat.sizes`."""
-        count = self._count
-        return PromptSizes(count((*head(dialogue), *OPENING)), tuple(count(turn) for turn in turns(dialogue)))
+        return self._encoded((head(dialogue), *next_turn[:-1], next_turn[-1][:-2]), given_up)
 
     def parts(self, dialogue: Dialogue) -> tuple[tuple[str, bool], ...]:
         """See `ChatFormat.parts`."""
@@ -145,6 +128,3 @@ class HarmonyFormat:
                 return None
             tokens.extend(encoded)
         return Prompt(tokens, tuple(starts[1:]))
-
-    def _count(self, segments: Sequence[Segment]) -> int:
-        return len(self._cache.tokens(segments, lambda: False) or ())

@@ -38,8 +38,8 @@ def fit(
     messages = dialogue.messages
     # Reading a text of 64 MB into tokens takes a minute. One that cannot fit is not read to find out how long it is.
     endless = tuple(least if (least := len(message.content) // LONGEST_TOKEN) >= room else 0 for message in messages)
-    if any(endless[_last_question(messages) :]):
-        raise UserError(ErrorCode.MESSAGE_TOO_LONG, tokens=f"more than {max(endless)}", room=room)
+    if longest := max(endless[_last_question(messages) :]):
+        raise UserError(ErrorCode.MESSAGE_TOO_LONG, tokens=f"more than {longest}", room=room)
     read = (replace(m, content="") if least else m for m, least in zip(messages, endless, strict=True))
     whole = prompt = chat_format.prompt(replace(dialogue, messages=tuple(read)), given_up, continuing=continuing)
     if whole is None or prompt is None:
@@ -59,18 +59,20 @@ def fit(
     return Fitted(_without(dialogue, left_out), left_out, prompt)
 
 
-def next_dialogue(chat_format: ChatFormat, dialogue: Dialogue, room: int, max_tokens: int) -> Dialogue:
-    """What will be left of a dialogue that ends in an answer once the user says a few words more.
+def next_dialogue(
+    chat_format: ChatFormat, dialogue: Dialogue, room: int, max_tokens: int, given_up: Callable[[], bool]
+) -> Dialogue | None:
+    """What will be left of a dialogue that ends in an answer once the user says a few words more; None when
+    ``given_up`` said so in between.
 
     The dialogue itself when there is no telling, because only the user's words would make a prompt of it that fits.
     """
     following = replace(dialogue, messages=(*dialogue.messages, Message(Role.USER, "?")))
     try:
-        fitted = fit(chat_format, following, room, max_tokens, lambda: False)
+        fitted = fit(chat_format, following, room, max_tokens, given_up)
     except UserError:
         return dialogue
-    assert fitted is not None
-    return replace(dialogue, messages=fitted.dialogue.messages[:-1])
+    return None if fitted is None else replace(dialogue, messages=fitted.dialogue.messages[:-1])
 
 
 def _last_question(messages: Sequence[Message]) -> int:

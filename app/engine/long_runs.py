@@ -1,8 +1,8 @@
 """Cuts texts so that llama.cpp's tokenizer survives them.
 
-It splits text into words with a regular expression whose matcher recurses once a character: some 10,000 letters,
-spaces or dashes in a row overflow an 8 MB stack and end the process. Cutting such a run costs at most a token at each
-cut and never changes the text; everything else stays whole, and so do its tokens.
+For a vocabulary of GPT-2's kind (BPE) it splits text into words with a regular expression whose matcher recurses once a
+character: some 10,000 letters, spaces or dashes in a row overflow an 8 MB stack and end the process. Cutting such a run
+costs at most a token at each cut and never changes the text; everything else stays whole, and so do its tokens.
 """
 
 import re

@@ -11,6 +11,7 @@ from app.domain.generation import FinishReason
 from app.engine.chat_format import Prompt
 from app.engine.fitting import next_dialogue
 from app.engine.hardware import on_battery
+from app.engine.memory import common_prefix
 from app.engine.protocol import Event, Generate, Settled, SettleWhen
 from app.engine.slices import SliceSize
 
@@ -47,11 +48,16 @@ class Settling:
             return Outcome.USELESS
         begin = time.perf_counter()
         memory = self._loaded.memory
-        opening = self._opening = self._opening or self._next_opening()
+        opening = self._opening = self._opening or self._next_opening(wanted)
+        if opening is None:
+            self._seconds += time.perf_counter() - begin
+            return Outcome.GAVE_WAY
         total = len(opening.tokens)
         if total >= self._loaded.context.size:
             return Outcome.USELESS
-        done = memory.keep(opening.tokens, whole=True)
+        done = common_prefix(memory.tokens, opening.tokens, total)
+        if done < total:  # otherwise what is behind it may be of use to the next prompt, too
+            done = memory.keep(opening.tokens, whole=True)
         while done < total:
             part = opening.tokens[done : done + self._size.tokens]
             started = time.perf_counter()
@@ -66,9 +72,10 @@ class Settling:
         self._send(Settled(self._request.request_id, self._tokens, self._seconds))
         return Outcome.DONE
 
-    def _next_opening(self) -> Prompt:
+    def _next_opening(self, wanted: Callable[[], bool]) -> Prompt | None:
         loaded, limit = self._loaded, self._request.sampling.max_tokens
-        return loaded.format.next_opening(next_dialogue(loaded.format, self._dialogue, loaded.context.size, limit))
+        following = next_dialogue(loaded.format, self._dialogue, loaded.context.size, limit, wanted)
+        return None if following is None else loaded.format.next_opening(following, wanted)
 
 
 def settling_after(

@@ -21,6 +21,10 @@ from tests.support.engine import Answer, Engine, dialogue
 ROOM = 1600
 
 
+def never() -> bool:
+    return False
+
+
 class Words:
     """A chat format of one token a word; ``seam`` more where two messages of one role meet, as some templates write."""
 
@@ -99,6 +103,9 @@ def test_a_text_that_cannot_fit_is_not_read_to_find_out() -> None:
         fitted(words, dialogue("first", "answer", endless))
     assert refused.value.code is ErrorCode.MESSAGE_TOO_LONG
     assert refused.value.values == {"tokens": "more than 3200", "room": "1600"}
+    with pytest.raises(UserError) as refused:  # its own size, not that of a longer one which could leave
+        fitted(words, dialogue("first", endless * 2, endless))
+    assert refused.value.values["tokens"] == "more than 3200"
     pinned = replace(whole, messages=tuple(replace(m, pinned=len(m.content) > 10) for m in whole.messages))
     with pytest.raises(UserError) as refused:
         fitted(words, pinned)
@@ -108,10 +115,13 @@ def test_a_text_that_cannot_fit_is_not_read_to_find_out() -> None:
 def test_the_next_turn_is_known_as_far_as_it_can_be() -> None:
     words = cast("ChatFormat", Words())
     long = chat(100, 150, 100, 300, 100, 300, 100, 200)
-    assert next_dialogue(words, long, ROOM, 0) == replace(long, messages=(*long.messages[:2], *long.messages[4:]))
-    assert next_dialogue(words, chat(100, 100), ROOM, 0) == chat(100, 100)
+    assert next_dialogue(words, long, ROOM, 0, never) == replace(
+        long, messages=(*long.messages[:2], *long.messages[4:])
+    )
+    assert next_dialogue(words, chat(100, 100), ROOM, 0, never) == chat(100, 100)
     full = replace(long, messages=tuple(replace(message, pinned=True) for message in chat(1000, 1000).messages))
-    assert next_dialogue(words, full, ROOM, 0) == full
+    assert next_dialogue(words, full, ROOM, 0, never) == full
+    assert next_dialogue(words, long, ROOM, 0, lambda: True) is None
 
 
 # ---- With the engine ----

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from app.domain.conversation import Dialogue, Effort, Message, Role, Tool, ToolCall
 from app.domain.errors import ErrorCode, UserError
+from app.engine.fitting import fit
 from app.engine.templates.format import TemplateFormat
 from app.engine.templates.jinja import JinjaTemplate
 from app.engine.templates.protocol import Draw, Open
@@ -350,18 +351,13 @@ def test_no_template() -> None:
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
-def test_messages_begin_in_order_and_their_sizes_make_up_the_prompt(
-    formats: dict[str, TemplateFormat], style: Style
-) -> None:
+def test_messages_begin_in_order(formats: dict[str, TemplateFormat], style: Style) -> None:
     dialogue = by_turns("one", "two", "", "four", "five", instructions="zero")
     prompt = formats[style.name].prompt(dialogue, never)
     assert prompt is not None
     assert len(prompt.starts) == 6
     assert list(prompt.starts) == sorted(prompt.starts)
     assert prompt.starts[-1] <= len(prompt.tokens)
-    sizes = formats[style.name].sizes(dialogue)
-    assert sizes.fixed + sum(sizes.messages) == len(prompt.tokens)
-    assert all(size >= 0 for size in sizes.messages)
 
 
 def test_where_messages_begin(formats: dict[str, TemplateFormat]) -> None:
@@ -383,13 +379,69 @@ def test_where_messages_begin(formats: dict[str, TemplateFormat]) -> None:
 def test_the_next_prompt_begins_as_foretold(formats: dict[str, TemplateFormat], style: Style) -> None:
     made = formats[style.name]
     before = by_turns("one", "two")
-    opening = made.next_opening(before)
+    opening = made.next_opening(before, never)
+    assert opening is not None
     for words in ("three", "\n\nfour", "<|im_end|>"):
         prompt = made.prompt(replace(before, messages=(*before.messages, Message(USER, words))), never)
         assert prompt is not None
         assert prompt.tokens[: len(opening.tokens)] == opening.tokens
     if style is not PLAIN:
         assert len(opening.tokens) > 5
+
+
+WORDS_ALONE = {
+    "USER and ASSISTANT": replace(
+        PLAIN,
+        source="{% for m in messages %}{{ {'user': 'USER: ', 'assistant': 'ASSISTANT: '}.get(m.role, '') }}"
+        "{{ m.content }}\n{% endfor %}ASSISTANT:",
+    ),
+    "Alpaca": replace(
+        PLAIN,
+        source="Below is an instruction.\n\n{% for m in messages %}"
+        "{{ {'user': '### Instruction:\n', 'assistant': '### Response:\n'}.get(m.role, '') }}"
+        "{{ m.content }}\n\n{% endfor %}### Response:\n",
+    ),
+    "ChatML without its tokens": replace(IN_PARTS, controls=("</s>",), end="</s>"),
+}
+
+
+@pytest.mark.parametrize("style", WORDS_ALONE.values(), ids=WORDS_ALONE)
+def test_a_template_of_words_alone_has_messages_all_the_same(style: Style) -> None:
+    texts = [f"{'answer' if index % 2 else 'question'} {index} " * 20 for index in range(12)]
+    for made in opened(style):
+        whole = by_turns(*texts[:-1], instructions="Be kind.")
+        prompt = made.prompt(whole, never)
+        assert prompt is not None
+        ends = (*prompt.starts[1:], len(prompt.tokens))
+        pieces = [TemplateBytes(style).text_of(prompt.tokens[a:b]) for a, b in zip(prompt.starts, ends, strict=True)]
+        for piece, said in zip(pieces[:-1], texts[:-1], strict=True):
+            assert piece.strip().endswith(said.strip())
+            assert len(piece) < len(said) + 60
+        assert 5 < len(pieces[-1]) < 60
+
+        fitted = fit(made, whole, 1024, 64, never)
+        assert fitted is not None
+        assert fitted.left_out
+        assert len(fitted.prompt.tokens) <= 1024 - 64
+
+        before = by_turns(*texts, instructions="Be kind.")
+        opening = made.next_opening(before, never)
+        assert opening is not None
+        assert len(opening.starts) == 13
+        for words in ("three", "\n\nfour", "<|im_end|>"):
+            following = made.prompt(replace(before, messages=(*before.messages, Message(USER, words))), never)
+            assert following is not None
+            assert following.tokens[: len(opening.tokens)] == opening.tokens
+            assert opening.starts == following.starts[:13]
+            assert len(opening.tokens) > following.starts[12]
+
+
+def test_the_next_opening_can_be_given_up(formats: dict[str, TemplateFormat]) -> None:
+    before = by_turns("not said so far", "nor this")
+    for patience in range(3):
+        answers = iter([False] * patience + [True])
+        assert formats[THINKING.name].next_opening(before, lambda answers=answers: next(answers)) is None
+        assert list(answers) == []
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)

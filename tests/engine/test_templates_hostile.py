@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from app.domain.conversation import Dialogue, Message, Role
+from app.domain.errors import ErrorCode, UserError
+from app.engine.templates.format import TemplateFormat
 from app.engine.templates.process import TemplateError, TemplateProcess
 from app.engine.templates.protocol import Draw, Open
+from tests.support.chat_templates import PLAIN, TemplateBytes
 
 SOUND = "{{ messages[0].content }}"
 ORDER = Draw([{"role": "user", "content": "hi"}], None, {}, "2026-01-01")
@@ -66,6 +72,43 @@ def test_each_is_one_error_and_its_process_ends(source: str, reason: str) -> Non
     finally:
         made.close()
     assert made.pid is None
+
+
+GROWING = {
+    "escapes without end": (
+        "{% for m in messages %}{{ m.content.strip()[:-1] ~ 'j' * 24 ~ 'x' }}{% endfor %}",
+        "it leaves out or changes what was said",
+    ),
+    "a text many times over": (
+        "{% for i in range(400) %}{{ messages[-1].content }}{% endfor %}",
+        "it writes too much",
+    ),
+    "a text escaped many times over": (
+        "{% for i in range(200) %}{{ messages[-1].content.strip()[:-1] ~ 'aaax' }}{% endfor %}",
+        "it writes too much",
+    ),
+}
+
+
+def draw_long(source: str) -> None:
+    """Open the template, which some do not survive, and have it draw a long text."""
+    made = TemplateFormat(TemplateBytes(replace(PLAIN, source=source)))
+    try:
+        made.prompt(Dialogue((Message(Role.USER, '"é' * 50_000),), "2026-01-01"), lambda: False)
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize(("source", "reason"), GROWING.values(), ids=GROWING)
+def test_what_grows_where_marks_become_texts_is_refused_before_it_is_made(source: str, reason: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError) as refused:
+            draw_long(source)
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+    assert (refused.value.code, refused.value.values["reason"]) == (ErrorCode.CHAT_TEMPLATE_FAILED, reason)
 
 
 HARMLESS = {

@@ -152,6 +152,14 @@ def test_sentencepiece_gets_no_spaces_inside_a_text(tiny: Engine, tmp_path: Path
     assert rendered.count("<think>") == 0
 
 
+@pytest.mark.parametrize("said", ["-" * 2500, "a" * 2500, f"a{' ' * 2500}z"], ids=("signs", "letters", "spaces"))
+def test_sentencepiece_gets_no_spaces_in_a_long_run(tiny: Engine, tmp_path: Path, said: str) -> None:
+    model = TinyModel(("ello",), sentencepiece=True)
+    tiny.load(model.random(tmp_path / "tiny.gguf"))
+    text = "".join(text_of(model, tiny.render(dialogue(said)))).replace("<0x0A>", "\n")
+    assert text == f"<|start|>▁user\n{said.replace(' ', '▁')}<|stop|>▁\n<|start|>▁assistant\n"
+
+
 def test_a_model_without_a_template_cannot_chat(tiny: Engine, tmp_path: Path) -> None:
     path = TinyModel(template=None, name="Base").random(tmp_path / "tiny.gguf")
     assert tiny.failure(path) is ErrorCode.NO_CHAT_TEMPLATE

@@ -74,6 +74,7 @@ class LlamaModel:
         self.architecture = self.metadata("general.architecture")
         self.name = self.metadata("general.name") or path.stem
         self._special_tokens = self._find_special_tokens()
+        self._by_words = llama.llama_vocab_type(vocab) == llama.LLAMA_VOCAB_TYPE_BPE
         self._adapters: list[tuple[Any, float]] = []
 
     def close(self) -> None:
@@ -110,8 +111,9 @@ class LlamaModel:
 
     def tokenize(self, text: str) -> list[int]:
         """Tokens of plain text; names of true control tokens in it stay text. Never adds a beginning or an end."""
+        # SentencePiece's tokenizer has no regular expression, and would put a space before every part.
         tokens: list[int] = []
-        for part in bounded_runs(text):
+        for part in bounded_runs(text) if self._by_words else (text,):
             tokens += self._tokenize(part.encode("utf-8", "replace"))
         return tokens
 

@@ -6,6 +6,7 @@ want a message's content as a list of parts. ``SHAPES`` are tried in order until
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -81,9 +82,10 @@ def order_of(dialogue: Dialogue, shape: Shape, marks: Marks, source: str) -> Ord
     if dialogue.instructions:
         entries.append({"role": "system", "content": _content(dialogue.instructions, shape, marks)})
     calls = _CallIds()
+    keys = tuple(key for key in _REASONING_KEYS if re.search(rf"\b{key}\b", source))
     for message in dialogue.messages:
         begin = marks.count
-        entries.append(_entry(message, shape, marks, source, calls))
+        entries.append(_entry(message, shape, marks, keys, calls))
         ranges.append((begin, marks.count))
     options: dict[str, object] = {"add_generation_prompt": True}
     if not shape.no_effort:
@@ -91,12 +93,13 @@ def order_of(dialogue: Dialogue, shape: Shape, marks: Marks, source: str) -> Ord
     return Ordered(Draw(entries, tools or None, options, dialogue.date), tuple(ranges[place] for place in places))
 
 
-def _entry(message: Message, shape: Shape, marks: Marks, source: str, calls: "_CallIds") -> dict[str, object]:
+def _entry(
+    message: Message, shape: Shape, marks: Marks, reasoning_keys: Sequence[str], calls: "_CallIds"
+) -> dict[str, object]:
     entry: dict[str, object] = {"role": message.role.value}
     if message.role is Role.ASSISTANT:
-        keys = [key for key in _REASONING_KEYS if re.search(rf"\b{key}\b", source)]
-        if message.reasoning and keys:
-            entry |= dict.fromkeys(keys, marks.mark(message.reasoning))
+        if message.reasoning and reasoning_keys:
+            entry |= dict.fromkeys(reasoning_keys, marks.mark(message.reasoning))
         if message.tool_calls:
             entry["tool_calls"] = [_call(call, calls.new(call.name), shape, marks) for call in message.tool_calls]
     elif message.role is Role.TOOL:

@@ -7,9 +7,11 @@ harmony's prompts (``app.harmony.encoding``).
 """
 
 import re
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Protocol
 
 from app.engine.templates.marks import Own, Part
@@ -50,11 +52,20 @@ class ControlRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where one of the conversation's texts stands in a run, in characters."""
+
+    mark: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class TextRun:
-    """Plain text up to the next control token; ``marks`` are those of the conversation's texts in it."""
+    """Plain text up to the next control token; ``places`` are those of the conversation's texts in it, ascending."""
 
     text: str
-    marks: tuple[int, ...]
+    places: tuple[Place, ...]
 
 
 Run = ControlRun | TextRun
@@ -85,18 +96,22 @@ class TemplateEncoder:
         self._line_break = vocabulary.tokenize("\n")
         self._kept: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         self._kept_characters = 0
+        self._piece_lengths: dict[int, int] = {}
 
     def runs(self, parts: Iterable[Part]) -> tuple[Run, ...]:
         """What the template wrote as runs, with the vocabulary's first token where it wrote none itself."""
         runs: list[Run] = []
         texts: list[str] = []
-        marks: list[int] = []
+        places: list[Place] = []
+        length = 0
 
         def end_text() -> None:
+            nonlocal length
             if texts:
-                runs.append(TextRun("".join(texts), tuple(marks)))
+                runs.append(TextRun("".join(texts), tuple(places)))
                 texts.clear()
-                marks.clear()
+                places.clear()
+                length = 0
 
         swallow = False
         for part in parts:
@@ -108,10 +123,12 @@ class TemplateEncoder:
                         swallow = self._vocabulary.swallows_space(piece.token_id)
                     elif piece := piece.lstrip() if swallow else piece:
                         texts.append(piece)
+                        length += len(piece)
                         swallow = False
             else:
                 texts.append(part.text)
-                marks.append(part.index)
+                places.append(Place(part.index, length, length + len(part.text)))
+                length += len(part.text)
                 swallow = False
         end_text()
         first = self._vocabulary.first_token
@@ -134,6 +151,29 @@ class TemplateEncoder:
                 return None
         self._keep(run.text, tuple(tokens))
         return tokens
+
+    def tokens_before(self, run: Run, tokens: Sequence[int], characters: Sequence[int]) -> tuple[int, ...]:
+        """How many of the run's tokens stand whole before each of these characters of it, which ascend.
+
+        As near as the tokens' pieces spell the text; some vocabularies change a text a little.
+        """
+        if isinstance(run, ControlRun) or not any(characters):
+            return (0,) * len(characters)
+        ends = list(accumulate(map(self._piece_length, tokens)))
+        at = before = 0
+        lead = int(self._adds_space)
+        places: list[int] = []
+        for character in characters:
+            at += len(run.text[before:character].encode("utf-8", "surrogatepass"))
+            before = character
+            places.append(bisect_right(ends, at + lead) if at else 0)
+        return tuple(places)
+
+    def _piece_length(self, token: int) -> int:
+        length = self._piece_lengths.get(token)
+        if length is None:
+            length = self._piece_lengths[token] = len(self._vocabulary.piece(token))
+        return length
 
     def _continued(self, piece: str) -> list[int]:
         """The tokens of text in the middle of a text, where no space belongs."""

@@ -8,10 +8,11 @@ from typing import Protocol
 
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.errors import ErrorCode, UserError
-from app.engine.chat_format import Prompt, PromptSizes
+from app.engine.chat_format import Prompt
+from app.engine.templates.boundaries import Spot, message_starts, words_begin
 from app.engine.templates.conversation import order_of, shapes_for
-from app.engine.templates.encoding import ControlRun, Run, TemplateEncoder, TemplateVocabulary, TextRun
-from app.engine.templates.marks import LostTextError, Marks, NoMarks, Own, Part, Said, new_stem
+from app.engine.templates.encoding import ControlRun, Run, TemplateEncoder, TemplateVocabulary
+from app.engine.templates.marks import LostTextError, Marks, NoMarks, Own, Part, Said, TooMuchTextError, new_stem
 from app.engine.templates.process import TemplateError, TemplateProcess
 from app.engine.templates.protocol import Open
 from app.engine.templates.thinking import TAGS, ThinkingParser, tag_left_open
@@ -86,41 +87,26 @@ class TemplateFormat:
         self._opened = tag_left_open(_ending(parts))
         if begun is not None:
             parts = (*parts, *self._begun(begun))
+        if given_up():
+            return None
         runs = self._encoder.runs(parts)
-        tokens: list[int] = []
-        places: list[int] = []
-        for run in runs:
-            places.append(len(tokens))
-            encoded = self._encoder.encode(run, given_up)
-            if encoded is None:
-                return None
-            tokens += encoded
-        return Prompt(tokens, tuple(places[run] if places else 0 for run in _starts(runs, ranges)))
+        return self._encoded(runs, message_starts(runs, ranges), given_up)
 
-    def next_opening(self, dialogue: Dialogue) -> Prompt:
-        """See `ChatFormat.next_opening`. Ends before the run that the user's words are in."""
+    def next_opening(self, dialogue: Dialogue, given_up: Callable[[], bool]) -> Prompt | None:
+        """See `ChatFormat.next_opening`. Ends a little before the user's words."""
+        if given_up():
+            return None
         following = replace(dialogue, messages=(*dialogue.messages, Message(Role.USER, "Hello")))
         parts, ranges = self._drawn(following)
+        if given_up():
+            return None
         runs = self._encoder.runs(parts)
-        begin, end = ranges[-1]
-        with_words = (index for index, run in enumerate(runs) if isinstance(run, TextRun) and _holds(run, begin, end))
-        known = runs[: next(with_words, 0)]
-        tokens: list[int] = []
-        places: list[int] = []
-        for run in known:
-            places.append(len(tokens))
-            tokens += self._encoder.encode(run, _never) or ()
-        starts = (place for place in _starts(runs, ranges)[:-1] if place < len(places))
-        return Prompt(tokens, tuple(places[place] for place in starts))
-
-    def sizes(self, dialogue: Dialogue) -> PromptSizes:
-        """See `ChatFormat.sizes`. What stands between two messages counts for one of them."""
-        prompt = self.prompt(dialogue, _never)
-        assert prompt is not None
-        *starts, opening = prompt.starts
-        ends = (*starts[1:], opening)
-        messages = tuple(end - start for start, end in zip(starts, ends, strict=True))
-        return PromptSizes(len(prompt.tokens) - sum(messages), messages)
+        end = words_begin(runs, ranges[-1])
+        starts = (start for start in message_starts(runs, ranges)[:-1] if start < end)
+        opening = self._encoded(runs[: end.run + (end.character > 0)], (*starts, end), given_up)
+        if opening is None:
+            return None
+        return Prompt(opening.tokens[: opening.starts[-1]], opening.starts[:-1])
 
     def parts(self, dialogue: Dialogue) -> tuple[tuple[str, bool], ...]:
         """See `ChatFormat.parts`."""
@@ -134,6 +120,24 @@ class TemplateFormat:
             opened = opened or self._tag()
         return ThinkingParser(self._model, self.stops, opened, begun)
 
+    def _encoded(self, runs: Sequence[Run], spots: Sequence[Spot], given_up: Callable[[], bool]) -> Prompt | None:
+        """The runs' tokens, and which of them stand at the spots, which ascend."""
+        characters: dict[int, list[int]] = {}
+        for spot in spots:
+            characters.setdefault(spot.run, []).append(spot.character)
+        tokens: list[int] = []
+        starts: list[int] = []
+        for index, run in enumerate(runs):
+            encoded = self._encoder.encode(run, given_up)
+            if encoded is None:
+                return None
+            if index in characters:
+                places = self._encoder.tokens_before(run, encoded, characters[index])
+                starts += (len(tokens) + place for place in places)
+            tokens += encoded
+        starts += [len(tokens)] * (len(spots) - len(starts))
+        return Prompt(tokens, tuple(starts))
+
     def _drawn(self, dialogue: Dialogue) -> tuple[tuple[Part, ...], tuple[tuple[int, int], ...]]:
         """What the template makes of a dialogue, and the marks of each message."""
         complaint = "it leaves out or changes what was said"
@@ -144,6 +148,8 @@ class TemplateFormat:
                 return marks.parts(self._process.draw(ordered.draw)), ordered.ranges
             except LostTextError:
                 continue
+            except TooMuchTextError as error:
+                raise self._failed("it writes too much") from error
             except TemplateError as error:
                 if not error.by_template:
                     raise self._failed(error.reason) from error
@@ -160,7 +166,7 @@ class TemplateFormat:
             try:
                 marked = marks.parts(self._process.draw(order_of(dialogue, shape, marks, self._source).draw))
                 plain = self._process.draw(order_of(dialogue, shape, NoMarks(), self._source).draw)
-            except LostTextError:
+            except (LostTextError, TooMuchTextError):
                 continue
             except TemplateError as error:
                 if error.by_template:
@@ -195,49 +201,6 @@ class TemplateFormat:
         return next((tag for tag in TAGS if tag in self._source), "<think>")
 
 
-def _never() -> bool:
-    return False
-
-
 def _ending(parts: Sequence[Part]) -> str:
     """The end of a prompt, "" when it is not the template's."""
     return parts[-1].text[-ENDING:] if parts and isinstance(parts[-1], Own) else ""
-
-
-def _holds(run: TextRun, begin: int, end: int) -> bool:
-    return any(begin <= mark < end for mark in run.marks)
-
-
-def _starts(runs: Sequence[Run], ranges: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """The run in which each message begins, and last the one where the answer's beginning does, ascending.
-
-    A message begins behind the first control token after the text before it, which is what ends that, when another
-    follows; and with the only one otherwise. Where no control token stands between, both are in one run.
-    """
-    starts: list[int] = []
-    at = 0
-    previous = -1  # the run of the text before
-    for begin, end in ranges:
-        found = next(
-            (i for i, run in enumerate(runs) if i >= at and isinstance(run, TextRun) and _holds(run, begin, end)), None
-        )
-        if found is None:  # a message without words
-            starts.append(-1)
-            continue
-        starts.append(_between(runs, previous, found))
-        at = previous = found
-    starts.append(_between(runs, previous, len(runs)))
-    for index in range(len(starts) - 2, -1, -1):
-        if starts[index] < 0:
-            starts[index] = starts[index + 1]
-    return tuple(starts)
-
-
-def _between(runs: Sequence[Run], previous: int, found: int) -> int:
-    """The first run of what follows the text in run ``previous`` and leads to the one in run ``found``."""
-    controls = [i for i in range(previous + 1, found) if isinstance(runs[i], ControlRun)]
-    if previous < 0:  # the words before the first message are not known to be its own: its last token begins it
-        return controls[-1] if controls else min(found, len(runs) - 1)
-    if not controls:
-        return previous if found == previous else min(found, len(runs) - 1)
-    return controls[1] if len(controls) > 1 else controls[0]

@@ -12,15 +12,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from app.engine.templates.protocol import MAX_OUTPUT
+
 _LETTERS: Final = "abcdefghijklmnop"  # none of those that stand in a mark beside them
 _LENGTH: Final = 20
 _PIECE: Final = 8
+_ESCAPES: Final = 3
+"""How often a text may have gone through ``tojson``: each time may double it."""
+_CHUNK: Final = 65536
 # A content in parts that was not taken for one, but written as Python or JSON write a list.
 _SPELLED_PART: Final = re.compile(r"""(['"])type\1: *(['"])text\2""")
 
 
 class LostTextError(Exception):
     """The template left out, cut or changed what it must repeat."""
+
+
+class TooMuchTextError(Exception):
+    """The template repeats or escapes texts until they are more than a prompt can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +93,27 @@ class Marks:
     def parts(self, drawing: str) -> tuple[Part, ...]:
         """What a template wrote, cut at the marks, which are texts again.
 
-        Raises ``LostTextError`` when a required one is missing or any is not whole.
+        Raises ``LostTextError`` when a required one is missing or any is not whole, and ``TooMuchTextError`` before
+        the texts come to more than twice those of the conversation and ``MAX_OUTPUT``.
         """
+        room = 2 * sum(map(len, self._texts)) + MAX_OUTPUT
+        escaped: dict[tuple[int, str], str] = {}
         parts: list[Part] = []
         missing = set(self._required)
         begin = 0
-        for found in re.finditer(rf"{self._stem}x(\d+)([ja]*)x", drawing):
+        for found in re.finditer(rf"{self._stem}x(\d+)([ja]{{0,{_ESCAPES}}})x", drawing):
             index = int(found[1][:9])
             if index >= len(self._texts):
                 raise LostTextError
             missing.discard(index)
-            parts += (Own(drawing[begin : found.start()]), Said(_escaped(self._texts[index], found[2]), index))
+            key = (index, found[2])
+            if key not in escaped:
+                escaped[key] = _escaped(self._texts[index], found[2], room)
+            text = escaped[key]
+            room -= len(text)
+            if room < 0:
+                raise TooMuchTextError
+            parts += (Own(drawing[begin : found.start()]), Said(text, index))
             begin = found.end()
         parts.append(Own(drawing[begin:]))
         if missing or self._damaged(parts):
@@ -118,8 +137,19 @@ class NoMarks(Marks):
         return text
 
 
-def _escaped(text: str, forms: str) -> str:
-    """The text as JSON has it inside its quotes, once for every ``tojson`` it went through."""
+def _escaped(text: str, forms: str, room: int) -> str:
+    """The text as JSON has it inside its quotes, once for every ``tojson`` it went through.
+
+    Raises ``TooMuchTextError`` as soon as it is longer than ``room``.
+    """
     for form in forms:
-        text = json.dumps(text, ensure_ascii=form == "a")[1:-1]
+        pieces: list[str] = []
+        left = room
+        for begin in range(0, len(text), _CHUNK):
+            piece = json.dumps(text[begin : begin + _CHUNK], ensure_ascii=form == "a")[1:-1]
+            left -= len(piece)
+            if left < 0:
+                raise TooMuchTextError
+            pieces.append(piece)
+        text = "".join(pieces)
     return text

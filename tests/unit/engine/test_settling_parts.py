@@ -51,8 +51,13 @@ class Format:
         count = 10 * len(dialogue.messages)
         return Prompt(list(range(count + 3)), tuple(range(0, count + 1, 10)))
 
-    def next_opening(self, dialogue: Dialogue) -> Prompt:
+    patience = 100
+
+    def next_opening(self, dialogue: Dialogue, given_up: Callable[[], bool]) -> Prompt | None:
         self.asked = dialogue
+        self.patience -= 1
+        if self.patience < 0 and given_up():
+            return None
         return Prompt(list(range(10 * len(dialogue.messages) + 3)))
 
 
@@ -106,6 +111,27 @@ def test_it_goes_on_where_it_gave_way() -> None:
     assert work.go_on(lambda: False) is Outcome.DONE
     assert memory.tokens == list(range(23))
     assert [event.tokens for event in events if isinstance(event, Settled)] == [13]
+
+
+def test_it_gives_way_while_it_prepares() -> None:
+    memory, events = Memory(range(10)), list[Event]()
+    loaded = loaded_with(memory)
+    loaded.format.patience = 0
+    work = settling_after(loaded, request(), ANSWER, FinishReason.STOP, events.append)
+    assert work is not None
+    assert work.go_on(lambda: True) is Outcome.GAVE_WAY
+    assert memory.tokens == list(range(10))
+    assert work.go_on(lambda: False) is Outcome.DONE
+    assert memory.tokens == list(range(23))
+
+
+def test_what_is_in_memory_already_stays_however_little_is_known_of_the_next_prompt() -> None:
+    memory, events = Memory(range(500)), list[Event]()
+    work = settling_after(loaded_with(memory), request(), ANSWER, FinishReason.STOP, events.append)
+    assert work is not None
+    assert work.go_on(lambda: False) is Outcome.DONE
+    assert memory.tokens == list(range(500))
+    assert [event.tokens for event in events if isinstance(event, Settled)] == [0]
 
 
 def test_an_answer_that_was_gone_on_with_counts_once() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.engine.templates import encoding
-from app.engine.templates.encoding import ControlRun, TemplateEncoder, TextRun
+from app.engine.templates.encoding import ControlRun, Place, TemplateEncoder, TextRun
 from app.engine.templates.marks import Own, Part, Said
 from tests.support.chat_templates import NO_SYSTEM, PLAIN, SWALLOWING, Style, TemplateBytes
 
@@ -32,7 +32,11 @@ def test_words_around_a_text_are_one_run_with_it() -> None:
     vocabulary = TemplateBytes(PLAIN)
     runs = TemplateEncoder(vocabulary).runs([Own("<s>a "), Said("b</s>", 3), Own(" c"), Said("d", 4), Own("</s>")])
     first, end = vocabulary.id_of("<s>"), vocabulary.id_of("</s>")
-    assert runs == (ControlRun(first, "<s>"), TextRun("a b</s> cd", (3, 4)), ControlRun(end, "</s>"))
+    assert runs == (
+        ControlRun(first, "<s>"),
+        TextRun("a b</s> cd", (Place(3, 2, 7), Place(4, 9, 10))),
+        ControlRun(end, "</s>"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,3 +91,14 @@ def test_a_run_can_be_given_up() -> None:
     encoder = TemplateEncoder(TemplateBytes(PLAIN))
     assert encoder.encode(TextRun("a</s>b", ()), lambda: True) is None
     assert encoder.encode(ControlRun(1, "x"), lambda: True) == (1,)
+
+
+@pytest.mark.parametrize("sentencepiece", [False, True])
+def test_a_token_is_found_by_its_character(*, sentencepiece: bool) -> None:
+    encoder = TemplateEncoder(TemplateBytes(PLAIN, sentencepiece=sentencepiece))
+    run = TextRun("aé漢👩</s>z\ud800!", ())
+    tokens = encoder.encode(run, lambda: False)
+    assert tokens is not None
+    found = encoder.tokens_before(run, tokens, (0, 1, 2, 3, 4, 8, 9, 10, 11))
+    assert found == (0, *(place + sentencepiece for place in (1, 3, 6, 10, 14, 15, 18, 19)))
+    assert encoder.tokens_before(ControlRun(1, "x"), (1,), (0, 0)) == (0, 0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.templates.marks import LostTextError, Marks, Own, Said, new_stem
+from app.engine.templates.marks import LostTextError, Marks, Own, Said, TooMuchTextError, new_stem
 
 STEM = "zqabcdefghijklmnopabcd"
 
@@ -46,7 +46,14 @@ def test_a_name_keeps_its_mark() -> None:
 
 @pytest.mark.parametrize(
     ("forms", "expected"),
-    [("", 'é"'), ("j", 'é\\"'), ("a", '\\u00e9\\"'), ("jj", 'é\\\\\\"'), ("ja", '\\u00e9\\\\\\"')],
+    [
+        ("", 'é"'),
+        ("j", 'é\\"'),
+        ("a", '\\u00e9\\"'),
+        ("jj", 'é\\\\\\"'),
+        ("ja", '\\u00e9\\\\\\"'),
+        ("jjj", "é" + "\\" * 7 + '"'),
+    ],
 )
 def test_what_went_through_json_is_escaped_as_often(forms: str, expected: str) -> None:
     marks = Marks(STEM)
@@ -69,6 +76,7 @@ LOSSES = {
     "whole and an end": lambda mark: mark + mark[12:],
     "in capitals": str.upper,
     "whole and in capitals": lambda mark: mark + mark.upper(),
+    "escaped too often": lambda mark: mark[:-1] + "jjjjx",
     "another's number": lambda mark: mark.replace("x0x", "x1x"),
     "an endless number": lambda mark: mark + mark.replace("x0x", f"x{'9' * 5000}x"),
     "a list in Python": lambda mark: str([{"type": "text", "text": mark}]),
@@ -83,6 +91,20 @@ def test_what_is_lost_is_noticed(loss: object) -> None:
     assert callable(loss)
     with pytest.raises(LostTextError):
         marks.parts(f"before {loss(mark)} behind")
+
+
+@pytest.mark.parametrize("forms", ["", "j", "aja"])
+def test_texts_come_to_no_more_than_twice_what_was_said_and_a_prompt(
+    monkeypatch: pytest.MonkeyPatch, forms: str
+) -> None:
+    monkeypatch.setattr("app.engine.templates.marks.MAX_OUTPUT", 1000)
+    marks = Marks(STEM)
+    mark = marks.mark('é"' * 50)[:-1] + forms + "x"
+    once = len(joined(marks, mark))
+    most = (2 * 100 + 1000) // once
+    assert len(joined(marks, mark * most)) == most * once
+    with pytest.raises(TooMuchTextError):
+        marks.parts(mark * (most + 1))
 
 
 def test_only_required_texts_are_missed() -> None:
