@@ -91,7 +91,8 @@ def room_of(hardware: Hardware, device: Device | None) -> Room:
 def chosen_device(hardware: Hardware, wanted: str) -> Device | None:
     """The device for a model's layers, None for the processor. ``wanted`` is one of this module's words, or a name.
 
-    One device is used, the one with the most free memory. Raises ``UserError``, ``DEVICE_MISSING``.
+    One device is used, the one with the most free memory: with several, llama.cpp would keep a cache, compute buffers
+    and a part of the layers on each, for which there is no estimate here. Raises ``UserError``, ``DEVICE_MISSING``.
     """
     if wanted == PROCESSOR:
         return None
@@ -106,6 +107,15 @@ def chosen_device(hardware: Hardware, wanted: str) -> Device | None:
         if not useful:
             raise UserError(ErrorCode.DEVICE_MISSING, name="graphics card")
     return max(useful, key=lambda device: device.free_bytes, default=None)
+
+
+def idle_cards(hardware: Hardware, used: Device) -> tuple[Device, ...]:
+    """The graphics cards that have no part in a model on ``used``, though they would help."""
+    return tuple(
+        device
+        for device in hardware.graphics
+        if device.name != used.name and _helps(device) and not shares_memory(device)
+    )
 
 
 def _helps(device: Device) -> bool:

@@ -70,15 +70,16 @@ def maps_files(device: Device) -> bool:
 
 
 def cache_bytes(weights: ModelWeights, plan: LoadPlan, first: int = 0, end: int | None = None) -> int:
-    """The KV cache of the layers from ``first`` to before ``end``. A windowed layer keeps its window and one batch.
-    Source: llama_kv_cache_iswa.
+    """The KV cache of the layers from ``first`` to before ``end``. A windowed layer keeps its window and one batch, a
+    recurrent one its state. Source: llama_kv_cache_iswa, llama_memory_recurrent.
     """
     full, windowed = weights.cache_numbers_before
     end = len(weights.layers) if end is None else end
     length = _stepped(plan.context)
     short = min(length, _stepped(weights.window + plan.batch))
     numbers = (full[end] - full[first]) * length + (windowed[end] - windowed[first]) * short
-    return numbers * _CACHE_BYTES[plan.cache_type] // 32
+    states = weights.state_bytes_before[end] - weights.state_bytes_before[first]
+    return numbers * _CACHE_BYTES[plan.cache_type] // 32 + states
 
 
 def compute_bytes(weights: ModelWeights, plan: LoadPlan) -> int:

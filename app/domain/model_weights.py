@@ -17,6 +17,7 @@ class LayerWeights:
     ``key_width`` and ``value_width`` are the numbers that one token leaves in the layer's KV cache (KV heads times head
     size; 0: the layer keeps none). ``windowed``: it sees only the model's sliding window. ``start`` and ``end`` are its
     place in the file: Metal maps the stretch from the first to the last tensor it gets, whatever lies between.
+    ``state_bytes`` is what a recurrent layer (Mamba, RWKV) keeps instead, however long the context.
     """
 
     total_bytes: int
@@ -26,6 +27,7 @@ class LayerWeights:
     windowed: bool
     start: int
     end: int
+    state_bytes: int = 0
 
 
 @dataclass(frozen=True)  # no slots: it keeps its sums
@@ -83,6 +85,11 @@ class ModelWeights:
             return ((layer.key_width + layer.value_width) * (layer.windowed is windowed) for layer in self.layers)
 
         return tuple(accumulate(numbers(False), initial=0)), tuple(accumulate(numbers(True), initial=0))
+
+    @cached_property
+    def state_bytes_before(self) -> tuple[int, ...]:
+        """As `bytes_before`, of the states of recurrent layers."""
+        return tuple(accumulate((layer.state_bytes for layer in self.layers), initial=0))
 
     @cached_property
     def mixed(self) -> bool:

@@ -20,8 +20,8 @@ from typing import Final
 from app.domain.errors import ErrorCode, UserError
 from app.domain.hardware import Device, Hardware
 from app.domain.load_plan import CacheType, LoadPlan
-from app.domain.memory_room import Room, system_bytes
-from app.domain.model_memory import Memory
+from app.domain.memory_room import GRAPHICS, Room, chosen_device, idle_cards, system_bytes
+from app.domain.model_memory import Memory, shares_memory
 from app.domain.model_weights import ModelWeights
 from app.domain.plan_search import PlanSearch
 from app.domain.plan_wishes import PlanWishes
@@ -84,9 +84,9 @@ def plan(weights: ModelWeights, hardware: Hardware, wishes: PlanWishes | None = 
         advice = note(PlanCode.CLOSE_PROGRAMS, missing=gigabytes(missing))
     if verdict is Verdict.TOO_SMALL:
         advice = note(PlanCode.SMALLER_MODEL)
-        explanation = _too_small(weights, hardware, device, search.room, memory)
+        explanation = _with_idle_cards(_too_small(weights, hardware, device, search.room, memory), hardware, device)
     else:
-        explanation = _explained(weights, chosen, device, search.room)
+        explanation = _with_idle_cards(_explained(weights, chosen, device), hardware, device)
     return Planned(chosen, memory, verdict, explanation, advice, device, search.room)
 
 
@@ -100,15 +100,34 @@ def _holds_without_wishes(weights: ModelWeights, hardware: Hardware, wishes: Pla
 # ---- What is said ----
 
 
-def _explained(weights: ModelWeights, chosen: LoadPlan, device: Device | None, space: Room) -> PlanNote:
+def explained(weights: ModelWeights, hardware: Hardware, chosen: LoadPlan) -> PlanNote:
+    """Where the model runs with a plan that was not made for the moment: a safer one, or one that worked before."""
+    device = None
+    if chosen.gpu_layers and hardware.graphics:
+        named = next((device for device in hardware.graphics if device.name == chosen.device), None)
+        device = named or chosen_device(hardware, GRAPHICS)
+    return _with_idle_cards(_explained(weights, chosen, device), hardware, device)
+
+
+def _with_idle_cards(told: PlanNote, hardware: Hardware, device: Device | None) -> PlanNote:
+    """``told``, and which other cards stay idle where one does not hold the whole model."""
+    idle = () if device is None or told.code is PlanCode.ON_CARD else idle_cards(hardware, device)
+    if not idle:
+        return told
+    return replace(told, more=note(PlanCode.ONE_CARD_ONLY, others=", ".join(card.description for card in idle)))
+
+
+def _explained(weights: ModelWeights, chosen: LoadPlan, device: Device | None) -> PlanNote:
     layers = len(weights.layers)
     if device is None:
         return note(PlanCode.ON_PROCESSOR, context=chosen.context)
     if chosen.gpu_layers <= layers:
         on_device = chosen.gpu_layers - 1
+        bare = chosen.cpu_experts - (layers - on_device) if weights.mixed else 0
         return note(
-            PlanCode.LAYERS_BESIDE,
+            PlanCode.LAYERS_AND_EXPERTS_BESIDE if bare > 0 else PlanCode.LAYERS_BESIDE,
             on_device=on_device,
+            bare=bare,
             layers=layers,
             device=device.description,
             context=chosen.context,
@@ -123,7 +142,7 @@ def _explained(weights: ModelWeights, chosen: LoadPlan, device: Device | None, s
             layers=layers,
             context=chosen.context,
         )
-    code = PlanCode.ON_SHARED if space.shared else PlanCode.ON_CARD
+    code = PlanCode.ON_SHARED if shares_memory(device) else PlanCode.ON_CARD
     return note(code, device=device.description, context=chosen.context)
 
 
@@ -159,13 +178,15 @@ def _too_large(weights: ModelWeights, hardware: Hardware, wishes: PlanWishes, se
     memory = search.memory(search.least())
     what = note(PlanCode.WISHES)
     automatic = PlanWishes()
+    layers = len(weights.layers)
+    most = {"gpu_layers": layers, "cpu_experts": layers, "context": weights.trained_context}
     for name, code in _EASED:
         value = getattr(wishes, name)
         if value == getattr(automatic, name):
             continue
         eased = PlanSearch(weights, hardware, replace(wishes, **{name: getattr(automatic, name)}))
         if eased.now() is not None or eased.alone() is not None:
-            what = note(code, value=value)
+            what = note(code, value=min(value, most[name]) if name in most else value)
             break
     if search.room.device_holds(memory):
         held = search.room.ram_now if wishes.locked else search.room.ram_most

@@ -112,7 +112,8 @@ class PlanSearch:
 
     def _on_device(self, device: Device) -> Iterator[LoadPlan]:
         layers = len(self._weights.layers)
-        most = min(self._wishes.gpu_layers or layers + 1, layers + 1)
+        # The user counts the model's layers, llama.cpp the output matrix as one more, the first that goes.
+        most = min(self._wishes.gpu_layers or layers, layers) + 1
         wished_experts = self._wishes.cpu_experts
         beside = 0 if wished_experts is None else min(wished_experts, layers)
         movable = wished_experts is None and self._weights.mixed and not maps_files(device)
@@ -127,7 +128,7 @@ class PlanSearch:
                     yield self._plan(context, cache_type, most, experts)
         if self._wishes.gpu_layers is None:
             for context, cache_type in narrow:
-                for count in range(layers, layers // _LEAST_LAYERS_SHARE, -1):
+                for count in range(layers, max(1, layers // _LEAST_LAYERS_SHARE), -1):
                     yield self._plan(context, cache_type, count, layers if movable else beside)
         yield self._plan(*wide[-1], most, layers if movable else beside)
 

@@ -10,8 +10,9 @@ from app.domain.memory_room import AUTOMATIC
 class PlanWishes:
     """Every part of a plan as the user set it: None, 0 and "" leave it open.
 
-    Numbers beyond the model's own (layers, trained context) count as the most there is. ``device`` is "graphics",
-    "processor" or a device's name.
+    Numbers beyond the model's own (layers, trained context) count as the most there is. ``gpu_layers`` are the
+    model's own, the last ones; with all of them goes all that can. ``device`` is "graphics", "processor" or a device's
+    name.
     """
 
     context: int = 0

@@ -15,7 +15,9 @@ class PlanCode(StrEnum):
     EXPERTS_BESIDE = "experts-beside"
     ALL_EXPERTS_BESIDE = "all-experts-beside"
     LAYERS_BESIDE = "layers-beside"
+    LAYERS_AND_EXPERTS_BESIDE = "layers-and-experts-beside"
     ON_PROCESSOR = "on-processor"
+    ONE_CARD_ONLY = "one-card-only"
     TOO_SMALL = "too-small"
     TOO_SMALL_WITH_CARD = "too-small-with-card"
     CLOSE_PROGRAMS = "close-programs"
@@ -48,7 +50,12 @@ PLAN_SENTENCES: Final[dict[PlanCode, str]] = {
     PlanCode.LAYERS_BESIDE: (
         "{on_device} of {layers} layers run on {device}, the others on the processor, with {context} tokens of context."
     ),
+    PlanCode.LAYERS_AND_EXPERTS_BESIDE: (
+        "{on_device} of {layers} layers run on {device}, {bare} of them without their experts, the rest on the "
+        "processor, with {context} tokens of context."
+    ),
     PlanCode.ON_PROCESSOR: "Runs on the processor, with {context} tokens of context.",
+    PlanCode.ONE_CARD_ONLY: "A model uses one graphics card only; not used: {others}.",
     PlanCode.TOO_SMALL: "This machine has {ram} GB of memory; {name} needs about {needed} GB: too small.",
     PlanCode.TOO_SMALL_WITH_CARD: (
         "This machine has {ram} GB of memory and {card} GB on the graphics card; {name} needs about {needed} GB of "
@@ -73,14 +80,16 @@ PLAN_SENTENCES: Final[dict[PlanCode, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class PlanNote:
-    """Something to say about a plan. ``values`` are shown as they are."""
+    """Something to say about a plan. ``values`` are shown as they are; ``more`` is said after it."""
 
     code: PlanCode
     values: tuple[tuple[str, str], ...] = ()
+    more: "PlanNote | None" = None
 
     def __str__(self) -> str:
         """In English."""
-        return PLAN_SENTENCES[self.code].format_map(dict(self.values))
+        told = PLAN_SENTENCES[self.code].format_map(dict(self.values))
+        return told if self.more is None else f"{told} {self.more}"
 
 
 def note(code: PlanCode, /, **values: str | int) -> PlanNote:

@@ -75,4 +75,5 @@ def _fewer(weights: ModelWeights, plan: LoadPlan, device: Device) -> LoadPlan:
     plan = replace(plan, threads=0, mapped=not copies, repacked=False, locked=False)
     if weights.mixed and not maps_files(device) and plan.gpu_layers > layers and plan.cpu_experts < layers:
         return replace(plan, cpu_experts=layers - (layers - plan.cpu_experts) // 2)
-    return replace(plan, gpu_layers=max(1, plan.gpu_layers // 2))
+    # The output matrix is one of them: alone it is not worth a device.
+    return replace(plan, gpu_layers=max(2, plan.gpu_layers // 2))

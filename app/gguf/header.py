@@ -7,7 +7,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -17,6 +17,7 @@ from app.gguf.tensor_types import TENSOR_TYPES, TensorType
 from app.gguf.window import ReadRange, Window
 
 Scalar = bool | int | float | str
+Numbers = tuple[bool | int | float, ...]
 T = TypeVar("T")
 
 TOKENS_KEY: Final = "tokenizer.ggml.tokens"
@@ -43,6 +44,9 @@ _LONGEST_KEY: Final = 1024
 _LONGEST_NAME: Final = 63
 _LONGEST_VALUE: Final = 512 * 1024
 _MOST_TEXT: Final = 4 * 1024 * 1024
+# llama.cpp has 512 layers at most (LLAMA_MAX_LAYERS); longer arrays are no numbers of layers.
+_LONGEST_LIST: Final = 512
+_MOST_LISTED: Final = 65_536
 _LONGEST_CONTROL: Final = 64
 _MOST_CONTROLS: Final = 4096
 _LARGEST_TENSOR: Final = 1 << 48
@@ -75,7 +79,8 @@ class TensorInfo:
 class Header:
     """A header as read.
 
-    ``metadata`` has the single values (texts over 512 KB left out), ``arrays`` the lengths of the arrays.
+    ``metadata`` has the single values (texts over 512 KB left out), ``arrays`` the lengths of the arrays, ``lists`` the
+    contents of short ones of numbers: those with a number for each layer.
     ``control_like`` are the vocabulary's tokens that begin with ``<|``. The weights start ``data_offset`` bytes
     into the file, which must have ``size_bytes`` in all.
     """
@@ -87,6 +92,7 @@ class Header:
     tensors: tuple[TensorInfo, ...]
     data_offset: int
     size_bytes: int
+    lists: Mapping[str, Numbers] = field(default_factory=lambda: MappingProxyType[str, Numbers]({}))
 
 
 def read_header_file(path: Path) -> Header:
@@ -130,7 +136,7 @@ def read_header(read: ReadRange, size: int, path: str) -> Header:
     tensor_count, key_count = window.u64(), window.u64()
     if tensor_count > _MOST_TENSORS or key_count > _MOST_KEYS:
         raise window.broken("too many entries")
-    metadata, arrays, control_like = _read_metadata(window, key_count)
+    metadata, arrays, lists, control_like = _read_metadata(window, key_count)
     alignment = metadata.get(_ALIGNMENT_KEY, 32)
     if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1) or alignment > 1 << 20:
         raise window.broken("an alignment that cannot be")
@@ -146,15 +152,19 @@ def read_header(read: ReadRange, size: int, path: str) -> Header:
         tensors=tensors,
         data_offset=data_offset,
         size_bytes=_needed_size(window, tensors, data_offset, alignment),
+        lists=MappingProxyType(lists),
     )
 
 
-def _read_metadata(window: Window, count: int) -> tuple[dict[str, Scalar], dict[str, int], frozenset[str]]:
+def _read_metadata(
+    window: Window, count: int
+) -> tuple[dict[str, Scalar], dict[str, int], dict[str, Numbers], frozenset[str]]:
     metadata: dict[str, Scalar] = {}
     arrays: dict[str, int] = {}
+    lists: dict[str, Numbers] = {}
     control_like: frozenset[str] = frozenset()
     seen: set[str] = set()
-    room = _MOST_TEXT
+    room, list_room = _MOST_TEXT, _MOST_LISTED
     for _ in range(count):
         key = window.text(_LONGEST_KEY)
         if key is None:
@@ -164,8 +174,11 @@ def _read_metadata(window: Window, count: int) -> tuple[dict[str, Scalar], dict[
         seen.add(key)
         kind = window.u32()
         if kind == _ARRAY:
-            arrays[key], tokens = _pass_array(window, wanted=key == TOKENS_KEY)
+            arrays[key], numbers, tokens = _pass_array(window, list_room, wanted=key == TOKENS_KEY)
             control_like |= tokens
+            if numbers:
+                lists[key] = numbers
+                list_room -= len(numbers)
         elif kind == _STRING:
             text = window.text(min(_LONGEST_VALUE, room))
             if text is not None:
@@ -173,7 +186,7 @@ def _read_metadata(window: Window, count: int) -> tuple[dict[str, Scalar], dict[
                 metadata[key] = text
         else:
             metadata[key] = _scalar(window, kind)
-    return metadata, arrays, control_like
+    return metadata, arrays, lists, control_like
 
 
 def _scalar(window: Window, kind: int) -> Scalar:
@@ -184,18 +197,22 @@ def _scalar(window: Window, kind: int) -> Scalar:
     return value
 
 
-def _pass_array(window: Window, *, wanted: bool) -> tuple[int, frozenset[str]]:
-    """Pass over an array: its length, and the control-like tokens in it when it is the vocabulary."""
+def _pass_array(window: Window, room: int, *, wanted: bool) -> tuple[int, Numbers, frozenset[str]]:
+    """Pass over an array: its length, its numbers when they are few, and the control-like tokens in it when it is the
+    vocabulary.
+    """
     kind, count = window.u32(), window.u64()
     if kind == _STRING:
         found = window.walk_strings(count, b"<|", _LONGEST_CONTROL if wanted else 0, _MOST_CONTROLS)
-        return count, frozenset(token.decode(errors="replace") for token in found)
+        return count, (), frozenset(token.decode(errors="replace") for token in found)
     form = _SCALARS.get(kind)
     if form is None:
         # An array of arrays among them: llama.cpp refuses it too.
         raise window.broken("an array of an unknown kind")
-    window.skip(count * form.size)
-    return count, frozenset()
+    if count > min(_LONGEST_LIST, room):
+        window.skip(count * form.size)
+        return count, (), frozenset()
+    return count, tuple(value for (value,) in form.iter_unpack(window.take(count * form.size))), frozenset()
 
 
 def _read_tensor(window: Window) -> TensorInfo:

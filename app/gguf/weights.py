@@ -1,7 +1,7 @@
 """The weights of a model by its header: what the offload planner needs, with no weight read."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,8 +11,14 @@ from app.domain.printable import printable
 from app.gguf.header import TOKENS_KEY, Header, TensorInfo
 
 _BLOCK: Final = re.compile(r"blk\.(\d{1,5})\.(.+)")
+_RECURRENT: Final = re.compile(r"(ssm|time_mix|shortconv)[_.]")
 _EXPERTS: Final = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps\b")
 _MOST_LAYERS: Final = 4096
+
+# A recurrent layer's state is kept in F32.
+_STATE_BYTES: Final = 4
+# What a scan has at hand for a token: input, gate and output of the inner size.
+_SCANS: Final = 3
 
 # Of so many layers the last has full attention, the others the window; a model file may say otherwise in a number.
 # Source: load_swa_pattern in llama.cpp's src/models. Not named here, all layers count as full, which is the safe side.
@@ -27,6 +33,7 @@ class _Layer:
     experts: int = 0
     keys: int = 0
     values: int = 0
+    recurrent: bool = False
     places: list[int] = field(default_factory=list[int])
 
 
@@ -49,30 +56,32 @@ class _Sums:
 def weights_of(header: Header, path: str, parts: Sequence[Header] = ()) -> ModelWeights:
     """The weights of the model in ``header``, and in ``parts``: the headers of the other files of a split model.
 
-    Exact for gpt-oss; for other kinds of models, what the file does not say counts for more, not less.
-    Raises ``UserError`` (``GGUF_BROKEN``) when it lacks the numbers, or the weights of a layer.
+    Exact for gpt-oss; for other kinds of models, what the file does not say counts for more, not less. Of numbers that
+    differ from layer to layer the largest counts. Raises ``UserError`` (``GGUF_BROKEN``) when it lacks what llama.cpp
+    refuses to do without, too: the weights, or how many layers, how wide and for what context.
     """
     architecture = header.metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise _broken(path, "it names no kind of model")
 
     def number(key: str, otherwise: int = 0) -> int:
-        value = header.metadata.get(f"{architecture}.{key}")
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else otherwise
+        key = f"{architecture}.{key}"
+        values = (header.metadata.get(key), *header.lists.get(key, ()))
+        return max((value for value in values if type(value) is int and value > 0), default=otherwise)
 
     count = number("block_count")
     if not 0 < count <= _MOST_LAYERS:
         raise _broken(path, "it does not say how many layers it has")
     sums = _summed((header, *parts), count)
-    missing = next((place for place, layer in enumerate(sums.layers) if not layer.total), None)
-    if missing is not None:
-        raise _broken(path, f"the weights of layer {missing + 1} are missing")
+    if not any(layer.total for layer in sums.layers):
+        raise _broken(path, "it has no weights")
 
-    width = number("embedding_length", sums.width)
-    context, heads = number("context_length"), number("attention.head_count")
-    if not (width and context and heads):
+    width, context = number("embedding_length", sums.width), number("context_length")
+    if not (width and context):
         raise _broken(path, "it does not say how large its layers are")
-    head_width = number("attention.key_length", width // heads)
+    # None at all in models without attention.
+    heads = number("attention.head_count")
+    head_width = number("attention.key_length", width // heads) if heads else 0
     kv_heads = number("attention.head_count_kv", heads)
     _complete_cache(
         sums,
@@ -81,6 +90,8 @@ def weights_of(header: Header, path: str, parts: Sequence[Header] = ()) -> Model
         latent=number("attention.kv_lora_rank"),
         rotary=number("rope.dimension_count"),
     )
+    state = _state_numbers(number, width, heads)
+    inner = number("ssm.inner_size")
 
     window = number("attention.sliding_window")
     pattern = number("attention.sliding_window_pattern", _WINDOW_PATTERNS.get(architecture, 0)) if window else 0
@@ -100,6 +111,7 @@ def weights_of(header: Header, path: str, parts: Sequence[Header] = ()) -> Model
                 windowed=pattern > 0 and place % pattern < pattern - 1,
                 start=min(layer.places),
                 end=max(layer.places),
+                state_bytes=_STATE_BYTES * state if layer.recurrent else 0,
             )
             for place, layer in enumerate(sums.layers)
         ),
@@ -113,7 +125,9 @@ def weights_of(header: Header, path: str, parts: Sequence[Header] = ()) -> Model
         width=width,
         heads=heads,
         query_width=heads * head_width,
-        feed_forward=max(dense if not used else 0, used * max(number("expert_feed_forward_length", dense), width)),
+        feed_forward=max(
+            dense if not used else 0, used * max(number("expert_feed_forward_length", dense), width), _SCANS * inner
+        ),
         experts=number("expert_count"),
         window=window if pattern > 1 else 0,
         largest_matrix_bytes=sums.largest,
@@ -128,6 +142,11 @@ def _summed(headers: Sequence[Header], count: int) -> _Sums:
             start = base + header.data_offset + tensor.offset
             _add(sums, tensor, [start, start + tensor.size_bytes])
         base += header.size_bytes
+    # A layer may be left out of a model altogether (DeciLM): it stands nowhere, behind the one before.
+    end = min((place for layer in sums.layers for place in layer.places), default=0)
+    for layer in sums.layers:
+        layer.places = layer.places or [end]
+        end = max(layer.places)
     return sums
 
 
@@ -138,6 +157,7 @@ def _add(sums: _Sums, tensor: TensorInfo, place: list[int]) -> None:
         layer, name = sums.layers[int(block[1])], block[2]
         layer.total += size
         layer.places += place
+        layer.recurrent = layer.recurrent or _RECURRENT.match(name) is not None
         sums.largest = max(sums.largest, size)
         if _EXPERTS.match(name):
             layer.experts += size
@@ -168,6 +188,22 @@ def _complete_cache(sums: _Sums, *, keys: int, values: int, latent: int, rotary:
             layer.keys, layer.values = keys, values
         elif layer.keys and not layer.values:
             layer.values = layer.keys
+
+
+def _state_numbers(number: Callable[..., int], width: int, heads: int) -> int:
+    """The numbers of a recurrent layer's state, for a context of any length. Source: ``n_embd_r`` and ``n_embd_s`` in
+    llama.cpp's llama-hparams.cpp; a model has one of these kinds, the others add nothing.
+    """
+    kernel, inner, state = number("ssm.conv_kernel"), number("ssm.inner_size"), number("ssm.state_size")
+    mixes, short, delta = number("wkv.head_size"), number("shortconv.l_cache"), number("kda.head_dim")
+    numbers = inner * state + max(0, kernel - 1) * (inner + 2 * number("ssm.group_count") * state)
+    if mixes:
+        numbers += width * (number("token_shift_count", 2) + mixes)
+    if short:
+        numbers += width * (short - 1)
+    if delta:
+        numbers += delta * heads * (3 * (kernel - 1 if kernel else 3) + delta)
+    return numbers
 
 
 def _broken(path: str, reason: str) -> UserError:

@@ -106,4 +106,4 @@ def test_hardly_anything_on_the_card(layers: int) -> None:
     planned = plan(GPT_OSS_20B, PC, PlanWishes(gpu_layers=layers))
     plans = safer(GPT_OSS_20B, PC, planned)
     assert plans[-1].gpu_layers == 0
-    assert all(p.gpu_layers <= 1 for p in plans if p.context > 4096)
+    assert all(p.gpu_layers in (0, 2) for p in plans if p.context > 4096)

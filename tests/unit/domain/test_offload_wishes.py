@@ -10,9 +10,10 @@ from app.domain.hardware import Device, DeviceKind, Hardware
 from app.domain.load_plan import CacheType, LoadPlan
 from app.domain.memory_room import room_of
 from app.domain.model_weights import ModelWeights
-from app.domain.offload import Verdict, plan
+from app.domain.offload import Verdict, explained, plan
 from app.domain.plan_wishes import PlanWishes
 from app.domain.plan_words import PLAN_SENTENCES, PlanCode, built_in, gigabytes, note
+from app.domain.safer_plans import safer
 from tests.support.gpt_oss_weights import BENCH_SMALL, GPT_OSS_20B, GPT_OSS_120B, dense, gpt_oss
 
 GIB = 1 << 30
@@ -34,7 +35,7 @@ def test_every_part_can_be_set() -> None:
         threads=3,
         batch=128,
         device="CUDA0",
-        gpu_layers=20,
+        gpu_layers=19,
         cpu_experts=24,
         cache_type=CacheType.Q8_0,
         flash_attention=True,
@@ -67,7 +68,12 @@ def test_every_part_can_be_set() -> None:
         # Parts are chosen around what is set.
         (GPT_OSS_20B, PC, PlanWishes(context=65_536), {"context": 65_536, "cpu_experts": 16}),
         (GPT_OSS_20B, PC, PlanWishes(cpu_experts=20), {"gpu_layers": 25, "cpu_experts": 20}),
-        (GPT_OSS_20B, PC, PlanWishes(gpu_layers=8), {"gpu_layers": 8, "cpu_experts": 0}),
+        # The user counts the model's layers; a plan counts the output matrix as the first.
+        (GPT_OSS_20B, PC, PlanWishes(gpu_layers=8), {"gpu_layers": 9, "cpu_experts": 0}),
+        (GPT_OSS_20B, PC, PlanWishes(gpu_layers=1), {"gpu_layers": 2, "cpu_experts": 0}),
+        (GPT_OSS_20B, PC, PlanWishes(gpu_layers=23), {"gpu_layers": 24, "cpu_experts": 14}),
+        (GPT_OSS_20B, PC, PlanWishes(gpu_layers=24), {"gpu_layers": 25, "cpu_experts": 15}),
+        (GPT_OSS_20B, PC, PlanWishes(gpu_layers=25), {"gpu_layers": 25, "cpu_experts": 15}),
         (GPT_OSS_20B, PC, PlanWishes(gpu_layers=0), {"gpu_layers": 0, "device": "", "repacked": True}),
         (GPT_OSS_20B, PC, PlanWishes(device="processor", gpu_layers=9), {"gpu_layers": 0, "device": ""}),
         (GPT_OSS_20B, PC, PlanWishes(device="graphics"), {"gpu_layers": 25, "device": "CUDA0"}),
@@ -133,12 +139,12 @@ def test_the_rest_is_chosen_around_it(
             GPT_OSS_20B,
             PC,
             PlanWishes(gpu_layers=25, cpu_experts=0),
-            "The model with 25 layers on the graphics card takes 11 GB on the graphics card, which has room for",
+            "The model with 24 layers on the graphics card takes 11 GB on the graphics card, which has room for",
         ),
         (
             GPT_OSS_20B,
             PC,
-            PlanWishes(context=131_072, device="graphics", gpu_layers=25, cpu_experts=14),
+            PlanWishes(context=200_000, device="graphics", gpu_layers=24, cpu_experts=14),
             "A context of 131,072 tokens takes 8.6 GB on the graphics card, which has room for 6.2 GB.",
         ),
         (
@@ -169,8 +175,8 @@ def test_the_rest_is_chosen_around_it(
         (
             dense(layer_bytes=300_000_000),
             PC,
-            PlanWishes(device="graphics", context=60_000, cache_type=CacheType.F16, gpu_layers=33),
-            "The model with 33 layers on the graphics card takes",
+            PlanWishes(device="graphics", context=60_000, cache_type=CacheType.F16, gpu_layers=32),
+            "The model with 32 layers on the graphics card takes",
         ),
         (
             replace(GPT_OSS_20B, heads=4096),
@@ -226,6 +232,77 @@ def test_a_machine_that_is_too_small_stays_so_with_wishes() -> None:
     assert planned.verdict is Verdict.TOO_SMALL
     assert (planned.plan.context, planned.plan.threads) == (6000, 2)
     assert planned.ram_needed > planned.room.ram_most
+
+
+def test_all_layers_are_all_of_the_model() -> None:
+    roomy = replace(PC, devices=(LARGE_CARD,))
+    for wished in (24, 25, 1000):
+        planned = plan(GPT_OSS_20B, roomy, PlanWishes(gpu_layers=wished))
+        assert planned.explanation.code is PlanCode.ON_CARD
+    assert str(plan(GPT_OSS_20B, roomy, PlanWishes(gpu_layers=23)).explanation).startswith("23 of 24 layers run on")
+    assert str(plan(GPT_OSS_20B, roomy, PlanWishes(gpu_layers=1)).explanation).startswith("1 of 24 layers run on")
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_no_plan_has_the_output_matrix_alone_on_a_card(layers: int) -> None:
+    weights = dense(layers=layers, layer_bytes=6 * GIB)
+    planned = plan(weights, replace(PC, devices=(LARGE_CARD,)))
+    for chosen in (planned.plan, *safer(weights, replace(PC, devices=(LARGE_CARD,)), planned)):
+        assert chosen.gpu_layers != 1
+
+
+# ---- One of several cards ----
+
+SECOND_CARD = replace(LARGE_CARD, name="CUDA0", free_bytes=21 * GIB)
+TWO_CARDS = Hardware("linux", "a processor", 16, 128 * GIB, 120 * GIB, (SECOND_CARD, LARGE_CARD))
+UNUSED = "A model uses one graphics card only; not used: NVIDIA GeForce RTX 4090."
+
+
+@pytest.mark.parametrize(
+    ("weights", "hardware", "wishes", "told"),
+    [
+        (GPT_OSS_120B, TWO_CARDS, PlanWishes(), UNUSED),
+        (GPT_OSS_120B, TWO_CARDS, PlanWishes(device="CUDA0"), UNUSED),
+        (GPT_OSS_20B, TWO_CARDS, PlanWishes(gpu_layers=20), UNUSED),
+        (
+            GPT_OSS_120B,
+            replace(TWO_CARDS, devices=(*TWO_CARDS.devices, CARD, IRIS)),
+            PlanWishes(),
+            "A model uses one graphics card only; not used: NVIDIA GeForce RTX 4090, NVIDIA GeForce RTX 4060.",
+        ),
+        # A machine that is too small would not be, with all of its cards.
+        (GPT_OSS_120B, replace(TWO_CARDS, ram_bytes=32 * GIB, free_ram_bytes=28 * GIB), PlanWishes(), UNUSED),
+        # All of it is on one, or there is no other that would help.
+        (GPT_OSS_20B, TWO_CARDS, PlanWishes(), ""),
+        (GPT_OSS_20B, replace(PC, devices=(CARD, IRIS)), PlanWishes(), ""),
+        (GPT_OSS_120B, TWO_CARDS, PlanWishes(device="processor"), ""),
+    ],
+)  # fmt: skip
+def test_cards_that_stay_idle_are_named(
+    weights: ModelWeights, hardware: Hardware, wishes: PlanWishes, told: str
+) -> None:
+    explanation = str(plan(weights, hardware, wishes).explanation)
+    assert explanation.endswith(told)
+    assert ("not used" in explanation) is bool(told)
+
+
+# ---- Plans that were not made here ----
+
+
+def test_any_plan_can_be_explained() -> None:
+    planned = plan(GPT_OSS_120B, TWO_CARDS)
+    assert explained(GPT_OSS_120B, TWO_CARDS, planned.plan) == planned.explanation
+    for after in safer(GPT_OSS_120B, TWO_CARDS, planned):
+        told = str(explained(GPT_OSS_120B, TWO_CARDS, after))
+        assert f"{after.context:,} tokens" in told
+        assert told.startswith("Runs on the processor") is (after.gpu_layers == 0)
+    # llama.cpp's own choice of devices, or one that is gone.
+    for name in ("", "CUDA7"):
+        strange = replace(planned.plan, device=name)
+        assert "NVIDIA GeForce RTX 4090" in str(explained(GPT_OSS_120B, TWO_CARDS, strange))
+    assert str(explained(GPT_OSS_20B, BARE, LoadPlan(context=4096, gpu_layers=25, device="CUDA0"))) == (
+        "Runs on the processor, with 4,096 tokens of context."
+    )
 
 
 def test_room_is_never_below_nothing() -> None:

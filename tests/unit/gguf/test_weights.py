@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import ErrorCode, UserError
+from app.domain.hardware import Hardware
 from app.domain.model_weights import LayerWeights, ModelWeights
+from app.domain.offload import plan
 from app.gguf.header import Header, read_header, read_header_file
 from app.gguf.weights import weights_of
 from app.resources import DEMO_MODEL
-from tests.support.gguf_builder import GGUF, STRING, U32, array, entry
+from tests.support.gguf_builder import BOOL, F32, GGUF, I32, STRING, U32, array, entry
 
 F32_TYPE, F16_TYPE, Q8_0_TYPE, MXFP4_TYPE = 0, 1, 8, 39
 Tensors = list[tuple[str, tuple[int, ...], int]]
@@ -178,12 +180,90 @@ def test_a_model_in_several_files() -> None:
     found = weights_of(first, "x", [second])
     assert found.total_bytes == sum(tensor.size_bytes for part in (first, second) for tensor in part.tensors)
     assert found.layers[1].start == first.size_bytes + second.data_offset
+
+
+def test_a_model_without_any_layer() -> None:
     with pytest.raises(UserError) as raised:
-        weights_of(first, "x")
-    assert "layer 2" in raised.value.what
+        weights_of(header_of("llama", SMALL, [*EMBEDDING, *OUTPUT]), "x")
+    assert "has no weights" in raised.value.what
 
 
-@pytest.mark.parametrize("lacking", SMALL)
+# ---- Kinds of models without the usual attention: what llama.cpp's converter (conversion/*.py) writes for them ----
+
+NO_HEADS = {**SMALL, "attention.head_count": 0, "feed_forward_length": 0}
+
+
+def test_state_spaces_in_place_of_attention() -> None:
+    numbers = {**NO_HEADS, "ssm.conv_kernel": 4, "ssm.inner_size": 128, "ssm.state_size": 16, "ssm.time_step_rank": 4}
+    tensors: Tensors = [(f"blk.{place}.ssm_in.weight", (64, 256), F16_TYPE) for place in range(2)]
+    found = weights_of(header_of("mamba", numbers, [*EMBEDDING, *tensors, *OUTPUT]), "x")
+    assert [(layer.key_width, layer.value_width) for layer in found.layers] == [(0, 0)] * 2
+    assert [layer.state_bytes for layer in found.layers] == [4 * (3 * 128 + 16 * 128)] * 2
+    assert (found.heads, found.query_width) == (0, 0)
+    assert found.feed_forward >= 2 * 128
+
+
+def test_time_mixes_in_place_of_attention() -> None:
+    numbers = {**NO_HEADS, "feed_forward_length": 224, "wkv.head_size": 32}
+    tensors: Tensors = [(f"blk.{place}.time_mix_key.weight", (64, 64), F16_TYPE) for place in range(2)]
+    found = weights_of(header_of("rwkv6", numbers, [*EMBEDDING, *tensors, *OUTPUT]), "x")
+    assert [layer.state_bytes for layer in found.layers] == [4 * (2 * 64 + 64 * 32)] * 2
+    assert (found.heads, found.feed_forward) == (0, 224)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "tensor", "state"),
+    [
+        ({"shortconv.l_cache": 3}, "shortconv.conv.weight", 4 * 2 * 64),
+        ({"ssm.conv_kernel": 4, "kda.head_dim": 16}, "ssm_a", 4 * (3 * 3 * 4 * 16 + 16 * 16 * 4)),
+        ({"kda.head_dim": 16}, "ssm_a", 4 * (3 * 3 * 4 * 16 + 16 * 16 * 4)),
+        ({}, "ssm_a", 0),  # not said how large: llama.cpp refuses it
+    ],
+)
+def test_models_of_both(numbers: dict[str, int], tensor: str, state: int) -> None:
+    tensors: Tensors = [*EMBEDDING, (f"blk.0.{tensor}", (64, 4), F16_TYPE), *layer_tensors(1), *OUTPUT]
+    found = weights_of(header_of("lfm2", {**SMALL, **numbers}, tensors), "x")
+    assert [(layer.key_width, layer.state_bytes) for layer in found.layers] == [(0, state), (64, 0)]
+
+
+def test_numbers_layer_by_layer() -> None:
+    # DeciLM and Nemotron: a layer of the usual kind, one without attention, and one with nothing at all.
+    numbers = {"block_count": 3, "embedding_length": 64, "context_length": 4096}
+    tensors: Tensors = [*layer_tensors(0), ("blk.1.ffn_up.weight", (64, 512), F16_TYPE)]
+    header = header_of(
+        "deci",
+        numbers,
+        [*EMBEDDING, *tensors, *OUTPUT],
+        array("deci.attention.head_count", U32, [4, 0, 0]),
+        array("deci.attention.head_count_kv", U32, [4, 0, 0]),
+        array("deci.feed_forward_length", U32, [128, 512, 0]),
+    )
+    found = weights_of(header, "x")
+    assert [layer.key_width for layer in found.layers] == [64, 0, 0]
+    assert (found.heads, found.query_width, found.feed_forward) == (4, 64, 512)
+    assert (found.layers[2].total_bytes, found.layers[2].start, found.layers[2].end) == (
+        0,
+        found.layers[1].end,
+        found.layers[1].end,
+    )
+    assert plan(found, Hardware()).plan.context == 4096
+
+
+def test_numbers_of_no_use_are_not_taken() -> None:
+    numbers = {"block_count": 2, "embedding_length": 64, "context_length": 4096}
+    header = header_of(
+        "llama",
+        numbers,
+        [*EMBEDDING, *layer_tensors(0), *layer_tensors(1)],
+        array("llama.attention.head_count", F32, [4.5, 8.5]),
+        array("llama.feed_forward_length", BOOL, [True, False]),
+        array("llama.attention.head_count_kv", I32, []),
+    )
+    found = weights_of(header, "x")
+    assert (found.heads, found.feed_forward) == (0, 256)
+
+
+@pytest.mark.parametrize("lacking", ["block_count", "embedding_length", "context_length"])
 def test_a_number_that_is_missing(lacking: str) -> None:
     numbers = {key: value for key, value in SMALL.items() if key != lacking}
     header = header_of("llama", numbers, [*layer_tensors(0), *layer_tensors(1)])
