@@ -1,0 +1,360 @@
+"""What the engine's worker does on its thread: loads what is wanted, runs one answer after another."""
+
+import itertools
+import logging
+import time
+from dataclasses import replace
+
+from app.domain.errors import ErrorCode, UserError
+from app.domain.generation import FinishReason
+from app.domain.hardware import Hardware
+from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
+from app.engine.model_loading import Target
+from app.engine.plan_memory import PlanMemory
+from app.engine.protocol import Cancel, Event, Generate, HardwareFound, Probe, Unload, Unloaded
+from app.services.answer_progress import AnswerProgress
+from app.services.child_slot import ChildSlot
+from app.services.engine_desk import EngineDesk
+from app.services.engine_loading import (
+    LoadAgain,
+    LoadDone,
+    LoadEnded,
+    LoadGivenUp,
+    LoadGoesOn,
+    ModelLoader,
+    Outcome,
+)
+from app.services.engine_reports import Ended, GenerationJob, LoadFailed, LoadNotice, Reading, TextGrew
+from app.services.idle_watch import IdleWatch, gone_and_new
+from app.services.payloads import EngineState, Phase
+from app.services.report_box import ReportBox
+from app.services.sleep_clock import SleepClock
+
+log = logging.getLogger(__name__)
+
+# After these the model's memory is in an unknown state: it is loaded again for the next answer.
+_RELOAD_AFTER = frozenset({ErrorCode.DECODE_FAILED, ErrorCode.OUT_OF_MEMORY, ErrorCode.NO_MODEL_LOADED})
+
+KEEP_S = 20.0
+"""The longest the end of the program is held up for a chat's memory; a gigabyte on a slow disk."""
+
+
+class EngineWorker:
+    """Drives the child. All methods are the worker thread's."""
+
+    def __init__(
+        self,
+        child: ChildSlot,
+        desk: EngineDesk,
+        box: ReportBox,
+        ids: "itertools.count[int]",
+        memory: PlanMemory,
+        sleep: SleepClock,
+    ) -> None:
+        """What is asked for lies on ``desk``, what happens goes into ``box``; ``memory`` is that of loading."""
+        self._child = child
+        self._desk = desk
+        self._box = box
+        self._ids = ids
+        self.loader = ModelLoader(memory, ids)
+        self._idle = IdleWatch(desk, sleep)
+        self._running: AnswerProgress | None = None
+        self._load_s = 0.0
+        self._unloading = 0  # the request's id; so is the next
+        self._probe = 0
+        self._outdated = False  # a new child would see other devices
+
+    def begin_wanted(self) -> bool:
+        """Do what is asked for, as far as it goes without waiting. Whether there is a child to `listen` to."""
+        self._end_cancelled()
+        while self._advance():
+            pass
+        return self._child.client is not None
+
+    def listen(self) -> None:
+        """Wait for the child, or for somebody to wake it, and take what it says."""
+        client = self._child.client
+        assert client is not None
+        received = client.receive(self._patience())
+        match received:
+            case None:
+                self._look_at_clocks()
+            case EngineLost():
+                log.error("the engine was lost: %s %s", received.code, received.reason)
+                self._lose(UserError(received.code, reason=received.reason))
+            case EngineStalled():
+                self._set_stalled(True)
+            case EngineResumed():
+                self._set_stalled(False)
+            case _:
+                self._handle(received)
+
+    def let_keep(self) -> None:
+        """The end of the program: the child writes what is worth keeping of a chat; that may take seconds."""
+        client = self._child.client
+        if client is None or self.loader.loaded is None or self._child.stalled:
+            return
+        if self._running is not None:
+            client.send(Cancel(self._running.job_id))
+        client.send(Unload(unload := next(self._ids)))
+        deadline = time.monotonic() + KEEP_S
+        while (left := deadline - time.monotonic()) > 0:
+            match client.receive(left):
+                case Unloaded(request_id=id_) if id_ == unload:
+                    return
+                case EngineLost() | EngineStalled():
+                    return
+                case _:
+                    pass
+
+    def end_all(self, error: UserError) -> None:
+        """A bug. Nothing that was asked for is tried again: it could fail like this for ever."""
+        running, self._running = self._running, None
+        self.drop_client()
+        self._box.show(EngineState(Phase.FAILED, model_name=self._box.state.model_name, error=error))
+        if running is not None:
+            self._box.report(running.ended(FinishReason.ERROR, error=error))
+        for job in self._desk.take_all():
+            self._box.report(Ended(job.id, FinishReason.ERROR, error=error))
+
+    def drop_client(self) -> None:
+        """End the child, if there is one; nothing is loaded then."""
+        self._end_client()
+        self.loader.forget()
+
+    # ---- what is asked for ----
+
+    def _end_cancelled(self) -> None:
+        """Jobs that were cancelled before they were sent end here, and so does a child that hangs on one."""
+        for job in self._desk.take_cancelled():
+            self._box.report(Ended(job.id, FinishReason.CANCELLED))
+        running = self._running
+        if running is not None and self._child.stalled and self._desk.is_cancelled(running.job_id):
+            self._running = None
+            self._desk.ended(running.job_id)
+            self.drop_client()
+            self._box.report(running.ended(FinishReason.CANCELLED))
+            self._box.show(EngineState())
+        elif self._desk.take_abandoned() and self._child.client is not None:
+            loaded = self.loader.loaded
+            self._lose(UserError(ErrorCode.ENGINE_DIED, reason="it did not respond"))
+            if running is None and loaded is not None:
+                self._desk.want(loaded, insist=False)
+
+    def _advance(self) -> bool:
+        """Start what comes next, if nothing runs. Whether there may be more to start at once."""
+        if self._running is not None:
+            return False
+        wanted = self._desk.next()
+        if self.loader.busy:
+            if wanted.target == self.loader.target or self.loader.giving_up:
+                return False
+            outcome = self.loader.give_up()
+            self._take_outcome(outcome)
+            return outcome is not None
+        self._desk.noted(wanted)
+        if wanted.target is not None and wanted.target != self.loader.loaded:
+            return not self._begin_load(wanted.target, insist=wanted.insist)
+        if wanted.job is not None:
+            self._send(wanted.job)
+        elif wanted.unwanted and self.loader.loaded is not None:
+            self._begin_unload()
+        return False
+
+    def _send(self, job: GenerationJob) -> None:
+        load_s, self._load_s = self._load_s, 0.0
+        self._running = AnswerProgress(job.id, load_s)
+        self._box.show(replace(self._box.state, phase=Phase.READING, progress=0.0, tokens_per_s=0.0))
+        wish = job.wish
+        request = Generate(job.id, wish.dialogue, wish.sampling, wish.chat, wish.settle, wish.continuing)
+        self._desk.begin_first()
+        try:
+            self._child.send(request, self._desk.is_cancelled)
+        except UserError as error:
+            self._end_running(self._running.ended(FinishReason.ERROR, error=error))
+
+    # ---- what the child says ----
+
+    def _handle(self, event: Event) -> None:
+        outcome = self.loader.take(event)
+        if outcome is not None:
+            self._take_outcome(outcome)
+            return
+        report = self._running.take(event) if self._running is not None else None
+        match report:
+            case None:
+                self._handle_others(event)
+            case Ended():
+                self._end_running(report)
+            case Reading(done=done, total=total):
+                self._box.report(report)
+                share = done / total if total else 0.0
+                self._box.show(replace(self._box.state, phase=Phase.READING, progress=share))
+            case _:
+                self._box.report(report)
+                if isinstance(report, TextGrew):
+                    self._show_rate()
+
+    def _handle_others(self, event: Event) -> None:
+        match event:
+            case Unloaded(request_id=self._unloading) if not self.loader.busy:
+                name = self._box.state.model_name
+                self.drop_client()
+                self._box.show(EngineState(model_name=name, freed=True))
+            case HardwareFound(request_id=self._probe):
+                self._compare(event.hardware)
+            case _:
+                pass
+
+    def _show_rate(self) -> None:
+        assert self._running is not None
+        state = self._box.state
+        if (rate := self._running.rate()) is not None or state.phase is not Phase.ANSWERING:
+            self._box.show(replace(state, phase=Phase.ANSWERING, progress=0.0, tokens_per_s=rate or 0.0))
+
+    def _end_running(self, ended: Ended) -> None:
+        self._child.job_ended()
+        self._desk.ended(ended.job_id)
+        self._running = None
+        self._idle.used()
+        state = replace(self._box.state, progress=0.0)
+        if ended.error is not None and ended.error.code in _RELOAD_AFTER:
+            self.loader.distrust()
+            self._box.show(replace(state, phase=Phase.FAILED, error=ended.error))
+        elif ended.error is not None:
+            self._box.show(replace(state, phase=Phase.READY))
+        else:
+            self.loader.prove()
+            self._box.show(replace(state, phase=Phase.READY, tokens_per_s=ended.timings.decode_tokens_per_s))
+        self._box.report(ended)
+
+    # ---- loading ----
+
+    def _begin_load(self, target: Target, *, insist: bool) -> bool:
+        """Whether it has begun; otherwise it has failed."""
+        if self._outdated:
+            self.drop_client()
+        self._unloading = 0
+        self._box.show(EngineState(Phase.LOADING, model_name=target.name))
+        try:
+            client = self._child.client or self._start_client()
+        except UserError as error:
+            self._load_failed(target, error)
+            return False
+        self.loader.begin(client, target, insist=insist)
+        return True
+
+    def _take_outcome(self, outcome: Outcome | None) -> None:
+        match outcome:
+            case LoadGoesOn(fraction=fraction):
+                self._box.show(replace(self._box.state, progress=fraction))
+            case LoadDone(loaded=loaded):
+                self._load_s = loaded.load_s
+                self._idle.used()
+                state = replace(self._box.state, phase=Phase.READY, progress=0.0, context=loaded.context)
+                self._box.show(replace(state, explanation=outcome.explanation))
+                for notice in outcome.notices:
+                    self._box.report(LoadNotice(notice))
+            case LoadAgain(target=target):
+                self._load_again(target)
+            case LoadGivenUp():
+                self._box.show(EngineState(model_name=self._box.state.model_name))
+            case LoadEnded(target=target, error=error):
+                self._load_failed(target, error)
+            case None:
+                pass
+
+    def _load_again(self, target: Target) -> None:
+        """The next try, in a child of its own: what the last one did to a driver may stay with its process."""
+        self._end_client()
+        self._box.show(EngineState(Phase.LOADING, model_name=target.name))
+        try:
+            self.loader.resume(self._start_client())
+        except UserError as error:
+            self._take_outcome(self.loader.lost(error))
+
+    def _load_failed(self, target: Target, error: UserError) -> None:
+        """Every job that waits for this model ends; it is not tried again until somebody asks."""
+        failed = self._desk.take_for(target)
+        self._box.show(EngineState(Phase.FAILED, model_name=target.name, error=error))
+        for job in failed:
+            self._box.report(Ended(job.id, FinishReason.ERROR, error=error))
+        if not failed:
+            self._box.report(LoadFailed(error))
+
+    # ---- while nothing is asked ----
+
+    def _patience(self) -> float | None:
+        """How long to wait for the child; None as long as it works."""
+        if self._running is not None or self.loader.busy or self.loader.loaded is None:
+            return None
+        return self._idle.patience()
+
+    def _look_at_clocks(self) -> None:
+        client = self._child.client
+        if self._patience() is None or client is None:
+            return
+        if self._idle.is_over():
+            self._desk.rest()
+            self._begin_unload()
+        elif self._idle.slept():
+            self._probe = next(self._ids)
+            client.send(Probe(self._probe))
+
+    def _begin_unload(self) -> None:
+        """Ask the child to keep what is worth keeping and to give the memory back; then it is ended."""
+        client = self._child.client
+        assert client is not None
+        self.loader.distrust()
+        self._unloading = next(self._ids)
+        client.send(Unload(self._unloading))
+
+    def _compare(self, hardware: Hardware) -> None:
+        """After a sleep: a device that is gone takes the model with it; a new one counts for the next load."""
+        gone, new = gone_and_new(self.loader.hardware or hardware, hardware)
+        self._outdated = bool(gone or new)
+        if gone and self._running is None:
+            log.warning("devices are gone after a sleep: %s", sorted(gone))
+            name = self._box.state.model_name
+            self.drop_client()
+            self._box.show(EngineState(model_name=name))
+
+    # ---- the child's end ----
+
+    def _start_client(self) -> EngineClient:
+        self._outdated = False
+        return self._child.start(graphics=self.loader.graphics)
+
+    def _lose(self, error: UserError) -> None:
+        """The child is gone: what ran has ended, and nothing is loaded."""
+        running, self._running = self._running, None
+        name = self._box.state.model_name
+        freed = self._unloading != 0
+        self._end_client()
+        outcome = self.loader.lost(error, answering=running is not None)
+        if outcome is not None:
+            self._take_outcome(outcome)
+            return
+        if freed:  # it was to end anyway
+            self._box.show(EngineState(model_name=name, freed=True))
+            return
+        self._box.show(EngineState(Phase.FAILED, model_name=name, error=error))
+        if running is not None:
+            self._box.report(running.ended(FinishReason.ERROR, error=error))
+        self._desk.rest()  # what killed the child could do so for ever
+
+    def _end_client(self) -> None:
+        self._unloading = self._probe = 0
+        self._child.end()
+
+    def _set_stalled(self, stalled: bool) -> None:
+        self._child.stalled = stalled
+        if stalled:
+            phase = Phase.STALLED
+        elif self.loader.busy:
+            phase = Phase.LOADING
+        elif self._running is not None:
+            phase = Phase.ANSWERING if self._running.has_text else Phase.READING
+        else:
+            phase = Phase.READY if self.loader.loaded is not None else Phase.UNLOADED
+        self._box.show(replace(self._box.state, phase=phase))
