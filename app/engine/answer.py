@@ -108,7 +108,7 @@ class Answer:
                 return False
             part = prompt[done : next_end(self._reading, done, batch)]
             self._loaded.yield_cores()
-            if not memory.read(part, self._cancelled.is_set):
+            if not memory.read(part, self._cancelled.is_set, more=done + len(part) < total):
                 return False
             memory.checkpoint()
             done += len(part)

@@ -47,11 +47,13 @@ class SequenceMemory:
             self._go_back(same)
         return len(self.tokens)
 
-    def read(self, tokens: Sequence[int], abort: Callable[[], bool]) -> bool:
-        """Read at most a batch; False when ``abort`` said so, and then nothing has changed. Raises UserError."""
+    def read(self, tokens: Sequence[int], abort: Callable[[], bool], *, more: bool = False) -> bool:
+        """Read at most a batch; False when ``abort`` said so, and then nothing has changed. With ``more`` to come there
+        are no logits to sample from. Raises UserError.
+        """
         self._note_decoded()
         try:
-            done = self._context.prefill(tokens, abort)
+            done = self._context.prefill(tokens, abort, more=more)
         except UserError:
             self.forget()
             raise

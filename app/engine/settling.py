@@ -61,7 +61,7 @@ class Settling:
         while done < total:
             part = opening.tokens[done : done + self._size.tokens]
             started = time.perf_counter()
-            if wanted() or not memory.read(part, wanted):
+            if wanted() or not memory.read(part, wanted, more=True):
                 self._seconds += time.perf_counter() - begin
                 return Outcome.GAVE_WAY
             self._size.took(len(part), time.perf_counter() - started)

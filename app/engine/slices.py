@@ -2,8 +2,10 @@
 
 from app.engine.chat_format import Prompt
 
-WORTHWHILE = 64
-"""Tokens. A batch more takes as long as reading some ten of them; so many may have to be read again without it."""
+WORTHWHILE = 128
+"""Tokens. A batch more takes as long as reading some fifty of them, because nearly all experts are fetched for a few
+tokens, too; so many may have to be read again without it.
+"""
 
 
 def next_end(prompt: Prompt, done: int, batch: int) -> int:

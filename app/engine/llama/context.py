@@ -58,6 +58,7 @@ class LlamaContext:
         self.batch = batch
         self._tokens = (llama.llama_token * batch)()
         self._batch = llama.llama_batch_get_one(self._tokens, 1)
+        self._none: Any = (ctypes.c_int8 * batch)()
         self._never: Any = llama.ggml_abort_callback(0)
         self.size = llama.llama_n_ctx(context)
         self.threads = self.prefill_threads = self.all_threads = plan.threads
@@ -110,12 +111,14 @@ class LlamaContext:
         """Forget everything that was read."""
         llama.llama_memory_clear(self._memory, False)
 
-    def prefill(self, tokens: Sequence[int], abort: Callable[[], bool]) -> bool:
+    def prefill(self, tokens: Sequence[int], abort: Callable[[], bool], *, more: bool = False) -> bool:
         """Read at most ``batch`` tokens. False when ``abort`` said so in between: nothing of them is in memory then
-        (llama.cpp takes an aborted batch back). Raises UserError when llama.cpp fails.
+        (llama.cpp takes an aborted batch back). With ``more`` to come nobody asks for the last one's logits, which
+        spares the output matrix. Raises UserError when llama.cpp fails.
         """
         self._tokens[: len(tokens)] = tokens
         self._batch.n_tokens = len(tokens)
+        self._batch.logits = self._none if more else None  # none said: the last one's
 
         # Asked by the processor's backend after each operation; too dear for single tokens, nothing here.
         def asked(_user_data: object) -> bool:
@@ -127,7 +130,8 @@ class LlamaContext:
             status = llama.llama_decode(self._context, self._batch)
         finally:
             llama.llama_set_abort_callback(self._context, self._never, ctypes.c_void_p(0))
-        self._batch.n_tokens = 1
+            self._batch.n_tokens = 1
+            self._batch.logits = None
         if status == 2:
             return False
         if status != 0:

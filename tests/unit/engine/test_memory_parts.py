@@ -95,7 +95,7 @@ def ends(prompt: Prompt, done: int, batch: int) -> list[int]:
         ((60, 120), 122, 0, [122]),
         ((60, 200, 210), 212, 0, [200, 212]),
         # Long instructions are shared with other chats.
-        ((300, 400, 410), 412, 0, [300, 400, 412]),
+        ((300, 500, 510), 512, 0, [300, 500, 512]),
         # A long last message is not read again for another answer.
         ((60, 1400), 1402, 0, [512, 1024, 1400, 1402]),
         ((200, 1400), 1402, 0, [200, 712, 1224, 1400, 1402]),
@@ -107,7 +107,7 @@ def ends(prompt: Prompt, done: int, batch: int) -> list[int]:
         # Batches end where a message begins near their end.
         ((60, 500, 1000, 1400, 1420), 1422, 0, [500, 1000, 1400, 1422]),
         # Only one message's beginning is known, or none.
-        ((600,), 700, 0, [512, 600, 700]),
+        ((640,), 700, 0, [512, 640, 700]),
         ((), 1100, 0, [512, 1024, 1100]),
     ],
 )
