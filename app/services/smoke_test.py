@@ -40,13 +40,14 @@ class SmokeTest(QObject):
         self._window = window
         self._asked = False
         self._over = False
-        self._limit = QTimer(self, singleShot=True, interval=LIMIT_S * 1000)
+        self._limit = QTimer(self, singleShot=True, interval=round(LIMIT_S * 1000))
         self._limit.timeout.connect(self._end)
         self._look = QTimer(self, interval=_LOOK_EVERY_MS)
         self._look.timeout.connect(self._look_at_transcript)
         chat.opened.connect(self._ask)
         chat.answer_finished.connect(self._answered)
         chat.problem.connect(self._problem)
+        chat.broken_off.connect(lambda error, _: self._problem(error))
         self._limit.start()
 
     def _ask(self, _conversation: Conversation | None, _draft: str) -> None:
@@ -57,8 +58,10 @@ class SmokeTest(QObject):
 
     def _answered(self, node: MessageNode) -> None:
         self.answer = node
-        receipt = node.receipt
-        if receipt is None or receipt.finish_reason is not FinishReason.STOP or not node.message.content.strip():
+        reason = None if node.receipt is None else node.receipt.finish_reason
+        if reason is FinishReason.ERROR:
+            return  # the problem follows, and says what went wrong
+        if reason is not FinishReason.STOP or not node.message.content.strip():
             self._fail("The answer was cut short or empty.")
         else:
             self._look.start()
@@ -73,7 +76,8 @@ class SmokeTest(QObject):
         self._fail(str(error))
 
     def _fail(self, sentence: str) -> None:
-        self.failure = sentence
+        if not self._over:  # what comes first is the cause
+            self.failure = sentence
         self._end()
 
     def _end(self) -> None:
