@@ -57,7 +57,7 @@ class LlamaContext:
         self._memory: Any = llama.llama_get_memory(context)
         self.batch = batch
         self._tokens = (llama.llama_token * batch)()
-        self._batch = llama.llama_batch_get_one(self._tokens, 1)
+        self._batch: Any = llama.llama_batch_get_one(self._tokens, 1)
         self._none: Any = (ctypes.c_int8 * batch)()
         self._never: Any = llama.ggml_abort_callback(0)
         self.size = llama.llama_n_ctx(context)
