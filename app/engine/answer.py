@@ -71,13 +71,11 @@ class Answer:
                 reason = self._decode(sampler)
             except UserError:
                 self._loaded.memory.forget()
-                self._deltas.take(self._parser.flush())
-                self._deltas.flush()
+                self._deltas.finish(self._parser.flush())
                 raise
             finally:
                 sampler.close()
-            self._deltas.take(self._parser.flush())
-            self._deltas.flush()
+            self._deltas.finish(self._parser.flush())
         decode_s = time.perf_counter() - self._first if self._first else 0.0
         steps = self._sampled - 1
         self._send(

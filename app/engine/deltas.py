@@ -24,11 +24,29 @@ class DeltaSender:
         self._send = send
         self._kind: type[ReasoningText | CommentaryText | AnswerText] | None = None
         self._parts: list[str] = []
-        self._tokens = 0
+        self._tokens = 0  # generated since the text that was sent last
+        self._of_parts = 0  # of them, those up to the last one that brought text
         self._next = 0.0
 
     def take(self, events: Iterable[HarmonyEvent]) -> None:
         """Take what a token brought; most bring one piece of text or nothing."""
+        self._tokens += 1
+        self._take(events)
+        if self._parts:
+            now = time.perf_counter()
+            if now >= self._next:
+                self.flush()
+                self._next = now + JOIN_S
+
+    def finish(self, events: Iterable[HarmonyEvent]) -> None:
+        """Take what was held back when no more tokens come, and send all that waits.
+
+        What the tokens behind the last text were, nobody is told: they brought none.
+        """
+        self._take(events)
+        self.flush()
+
+    def _take(self, events: Iterable[HarmonyEvent]) -> None:
         for event in events:
             if isinstance(event, ToolCallEvent):
                 self.flush()
@@ -39,16 +57,12 @@ class DeltaSender:
                 self.flush()
                 self._kind = kind
             self._parts.append(event.text)
-        self._tokens += 1
-        if self._parts:
-            now = time.perf_counter()
-            if now >= self._next:
-                self.flush()
-                self._next = now + JOIN_S
+            self._of_parts = self._tokens
 
     def flush(self) -> None:
         """Send what waits."""
         if self._kind is not None and self._parts:
-            self._send(self._kind(self._request_id, "".join(self._parts), self._tokens))
+            self._send(self._kind(self._request_id, "".join(self._parts), self._of_parts))
             self._parts.clear()
-            self._tokens = 0
+            self._tokens -= self._of_parts
+            self._of_parts = 0

@@ -50,8 +50,15 @@ def test_a_question_cannot_be_gone_on_with(demo: Engine) -> None:
     assert demo.expect(Failed).code == ErrorCode.INVALID_REQUEST
 
 
-def test_the_tokens_of_an_answer_are_told_while_it_grows(demo: Engine) -> None:
-    answer = demo.ask(dialogue(QUESTION), WHOLE)
+@pytest.mark.parametrize("limit", [0, 1, 7])
+def test_the_tokens_of_an_answer_are_told_while_it_grows(demo: Engine, limit: int) -> None:
+    """All but those that bring no text: that which ends the answer counts, too, and headers before the first word."""
+    answer = demo.ask(dialogue(QUESTION), Sampling(temperature=0, max_tokens=limit))
     told = sum(report.tokens for report in answer.reports if isinstance(report, AnswerText | ReasoningText))
-    # The last ones end the answer and bring no text.
-    assert 0 <= answer.finished.usage.completion_tokens - told <= 2
+    made = answer.finished.usage.completion_tokens
+    if limit:
+        assert made == limit
+        assert told == (made if answer.reasoning else 0)
+    else:
+        assert answer.finished.reason is FinishReason.STOP
+        assert told == made - 1

@@ -86,6 +86,29 @@ def test_text_of_a_fast_model_is_joined(monkeypatch: pytest.MonkeyPatch) -> None
     ]
 
 
+@pytest.mark.parametrize("join_s", [0.0, 3600.0])
+def test_every_token_up_to_the_last_text_is_told_however_texts_are_joined(
+    monkeypatch: pytest.MonkeyPatch, join_s: float
+) -> None:
+    monkeypatch.setattr(deltas, "JOIN_S", join_s)
+    events: list[Event] = []
+    sender = DeltaSender(5, events.append)
+    for batch in ((), (ReasoningDelta("r"),), (), (), (AnswerDelta("a"),), (AnswerDelta("b"),), (), ()):
+        sender.take(batch)
+    sender.finish(())  # the last two brought nothing: they are told by nothing
+    assert sum(event.tokens for event in events if isinstance(event, ReasoningText | AnswerText)) == 6
+
+
+def test_what_was_held_back_belongs_to_the_tokens_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deltas, "JOIN_S", 0.0)
+    events: list[Event] = []
+    sender = DeltaSender(5, events.append)
+    for batch in ((AnswerDelta("a"),), (), ()):
+        sender.take(batch)
+    sender.finish((AnswerDelta("<b"),))
+    assert events == [AnswerText(5, "a"), AnswerText(5, "<b", tokens=2)]
+
+
 def test_kinds_and_tool_calls_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deltas, "JOIN_S", 3600.0)
     assert sent(
@@ -96,9 +119,9 @@ def test_kinds_and_tool_calls_keep_their_order(monkeypatch: pytest.MonkeyPatch) 
     ) == [
         ReasoningText(5, "r"),
         ReasoningText(5, "s"),
-        CommentaryText(5, "c", tokens=0),
+        CommentaryText(5, "c"),
         ToolCalled(5, "f", "{}"),
-        AnswerText(5, "a"),
+        AnswerText(5, "a", tokens=0),
         ToolCalled(5, "g", "[]"),
     ]
 
