@@ -179,10 +179,10 @@ class Machine:
         """Note whether the context's logits are those of what is in memory."""
 
         def watched(function: Callable[..., Any], live: Callable[[Any], bool]) -> Callable[..., Any]:
-            def call(*arguments: Any) -> Any:
+            def call(*arguments: Any, more: bool = False) -> Any:
                 self.live = False
-                value = function(*arguments)
-                self.live = live(value)
+                value = function(*arguments, more=True) if more else function(*arguments)
+                self.live = live(value) and not more  # with more to come there are none
                 return value
 
             return call
