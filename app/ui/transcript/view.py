@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -24,7 +24,7 @@ from app.ui.transcript import accessibility, wording
 from app.ui.transcript.actions import MessageActions
 from app.ui.transcript.buttons import ActionButton
 from app.ui.transcript.column import Column
-from app.ui.transcript.entry import Entry, Section
+from app.ui.transcript.growth import Growth
 from app.ui.transcript.horizon import HorizonLine
 from app.ui.transcript.layout_values import Placed
 from app.ui.transcript.markdown import make_parser
@@ -42,10 +42,10 @@ from app.ui.transcript.typesetter import Typesetter
 class TranscriptView(QAbstractScrollArea):
     """Shows one path of a conversation.
 
-    Signals: ``regenerate_requested``, ``continue_requested``, ``edit_requested`` and ``version_requested`` carry a node's id (the last one the
-    sibling's that the reader wants to see), ``pin_requested`` an id and whether to keep it in the model's view;
-    ``link_activated`` an http, https or mailto address, which has not been opened; ``copy_requested`` the text that
-    has just been put on the clipboard.
+    Signals: ``regenerate_requested``, ``continue_requested``, ``edit_requested`` and ``version_requested`` carry a
+    node's id (the last one the sibling's that the reader wants to see), ``pin_requested`` an id and whether to keep it
+    in the model's view; ``link_activated`` an http, https or mailto address, which has not been opened;
+    ``copy_requested`` the text that has just been put on the clipboard.
     """
 
     copy_requested = Signal(str)
@@ -67,7 +67,6 @@ class TranscriptView(QAbstractScrollArea):
         self._reading = Reading()
         self.place = Place(self)
         self.horizon = HorizonLine(self)
-        self._grown: dict[int, Entry] = {}
         self._interface: accessibility.TranscriptInterface | None = None
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -78,14 +77,13 @@ class TranscriptView(QAbstractScrollArea):
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._pointer = Pointer(self)
         self.message_actions = MessageActions(self)
-        self.pace = Pace(self, self._show_growth)
         self.new_text = NewTextButton(self)
         self.new_text.clicked.connect(self.follow)
         self.new_text.dress(theme)
         app = QApplication.instance()
         if isinstance(app, QApplication):
             accessibility.install(app)
-        self._announcer = accessibility.Announcer(self)
+        self._growth = Growth(self)
 
     # ---- what the chat pane calls
 
@@ -104,7 +102,7 @@ class TranscriptView(QAbstractScrollArea):
         known = {entry.node.id: entry for entry in self.column.entries}
         same = bool(nodes) and nodes[0].id in known
         place = self.place.anchor()
-        self._grown.clear()
+        self._growth.clear()
         self._reading = Reading()
         entries = path_entries(nodes, versions, streaming, known, self.open_reasoning)
         self.selection = None
@@ -130,26 +128,16 @@ class TranscriptView(QAbstractScrollArea):
         index = self.column.index_of(node_id)
         if index is None:
             return
-        entry = self.column.entries[index]
-        entry.streaming = True
-        entry.grow(Section.REASONING, reasoning)
-        entry.grow(Section.COMMENTARY, commentary)
-        entry.grow(Section.ANSWER, answer)
-        self._announcer.feed(answer)
-        self._grown[index] = entry
         self._reading = Reading()
-        self.pace.ask()
+        self._growth.grow(index, reasoning, commentary, answer)
 
     def finish(self, node: MessageNode) -> None:
         """Puts the final message in the place of the streamed one."""
         index = self.column.index_of(node.id)
         if index is None:
             return
-        self._announcer.finish()
-        self.column.entries[index].finish(node)
-        self._grown[index] = self.column.entries[index]
         self._reading = Reading()
-        self.pace.flush()
+        self._growth.finish(index, node)
         self.viewport().update()
 
     def resume(self, node: MessageNode) -> None:
@@ -227,6 +215,11 @@ class TranscriptView(QAbstractScrollArea):
         return self.place.following
 
     @property
+    def pace(self) -> Pace:
+        """When new text is shown."""
+        return self._growth.pace
+
+    @property
     def busy(self) -> bool:
         """Whether an answer is being written into the shown path."""
         return any(entry.streaming for entry in self.column.entries[-2:])
@@ -263,8 +256,16 @@ class TranscriptView(QAbstractScrollArea):
         """Lays out and places what is on screen, without moving ``anchor``. Whether anything moved."""
         moved = self.place.settle(anchor)
         self.message_actions.place()
-        self._update_new_text()
+        self.update_new_text()
         return moved
+
+    def update_new_text(self, grown: bool = False) -> None:
+        """The button that leads to the end; only where text has come that the reader has not seen."""
+        if self.place.following:
+            self.new_text.leave(self)
+        elif grown:
+            self.new_text.show()
+        self.new_text.place(self.viewport().geometry())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         place = self.place.anchor()
@@ -284,29 +285,6 @@ class TranscriptView(QAbstractScrollArea):
         if self.settle(self.place.anchor()):
             self.viewport().update()
         self._update_hover(self.viewport().mapFromGlobal(self.cursor().pos()))
-
-    # ---- streaming
-
-    def _show_growth(self) -> None:
-        grown, self._grown = self._grown, {}
-        anchor = self.place.anchor()
-        shown = [index for index, entry in grown.items() if self.column.index_of(entry.node.id) == index]
-        if not shown:
-            return
-        dirty = min(self.column.lay_out_growth(index) for index in shown)
-        self.column.settle()
-        self.settle(anchor)
-        self._update_new_text(grown=True)
-        top = int(dirty - self.scrolled) - 6
-        self.viewport().update(QRect(0, top, self.viewport().width(), max(0, self.viewport().height() - top)))
-
-    def _update_new_text(self, grown: bool = False) -> None:
-        """The button that leads to the end; only where text has come that the reader has not seen."""
-        if self.place.following:
-            self.new_text.leave(self)
-        elif grown:
-            self.new_text.show()
-        self.new_text.place(self.viewport().geometry())
 
     # ---- drawing
 
@@ -345,7 +323,7 @@ class TranscriptView(QAbstractScrollArea):
         entry.open = not entry.open
         self.selection = None
         self.place.unfold(index)
-        self._update_new_text()
+        self.update_new_text()
 
     # ---- keys and mouse
 
