@@ -12,6 +12,7 @@ from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
 from app.domain.settings import CURRENT_MODEL, EFFORT, INSTRUCTIONS, Settings
 from app.engine.model_loading import Target
+from app.gguf.parts import first_part, plain_stem
 from app.hub.library import InstalledModel, Library
 from app.resources import DEMO_MODEL
 from app.store.paths import ProfilePaths
@@ -83,14 +84,17 @@ def with_options(sampling: Sampling, options: Namespace) -> Sampling:
 
 
 def _model(options: Namespace, settings: Settings, library: Library) -> tuple[Path, str]:
-    """The file of ``--model``, else the model chosen in the window, else the demo; and its name."""
+    """The file of ``--model``, the first when it is one of several; else the model chosen in the window, else the demo.
+    And the model's name.
+    """
     models = library.models()
     if (given := getattr(options, "model", None)) is not None:
         shown = str(given).encode("utf-8", "replace").decode()
         if shown != str(given):  # bytes that are no UTF-8 arrive as lone surrogates, which no frame carries
             raise UserError(ErrorCode.FILE_UNREADABLE, path=shown, reason="its name is not valid text")
-        known = next((m for m in models if _same_file(m, given)), None)
-        return given, known.name if known else given.stem
+        first = first_part(given)
+        known = next((m for m in models if _same_file(m, first)), None)
+        return first, known.name if known else plain_stem(first)
     current = next((m for m in models if m.id == settings.get(CURRENT_MODEL)), models[0])
     return current.path, current.name
 

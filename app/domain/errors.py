@@ -22,6 +22,9 @@ class ErrorCode(StrEnum):
     GGUF_TRUNCATED = "gguf-truncated"
     GGUF_BROKEN = "gguf-broken"
     GGUF_UNSUPPORTED = "gguf-unsupported"
+    MODEL_PART_MISSING = "model-part-missing"
+    MODEL_PART_RENAMED = "model-part-renamed"
+    NOT_THE_FIRST_PART = "not-the-first-part"
     UNKNOWN_ARCHITECTURE = "unknown-architecture"
     NO_CHAT_TEMPLATE = "no-chat-template"
     CHAT_TEMPLATE_FAILED = "chat-template-failed"
@@ -92,6 +95,17 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ErrorCode.GGUF_UNSUPPORTED: Sentences(
         "This version of Alcove cannot read the model file {path} ({reason}).",
         "Choose another file, or look for a newer Alcove.",
+    ),
+    ErrorCode.MODEL_PART_MISSING: Sentences(
+        "The model comes in {count} files, and one of them is missing: {path}.",
+        "Download it, or copy it into the folder of the others.",
+    ),
+    ErrorCode.MODEL_PART_RENAMED: Sentences(
+        "{path} is part {number} of a model in {count} files, but its name does not end in {ending}.",
+        "Give all its files the names back that they came with.",
+    ),
+    ErrorCode.NOT_THE_FIRST_PART: Sentences(
+        "{path} is part {number} of a model in {count} files.", "Choose the first of them: {first}."
     ),
     ErrorCode.UNKNOWN_ARCHITECTURE: Sentences(
         "This version of Alcove cannot run models of the kind “{architecture}”.",

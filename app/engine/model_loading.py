@@ -1,5 +1,6 @@
 """From a model file to a loaded model: plan, load, and what to do when that fails. No pipe, no thread, no Qt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from app.domain.safer_plans import safer
 from app.engine.load_attempts import LoadAttempts
 from app.engine.plan_memory import PlanMemory, machine_key, model_key
 from app.engine.protocol import Adapter, Keeping, Load
-from app.gguf.header import read_header_file
+from app.gguf.parts import part_paths, read_parts
 from app.gguf.weights import weights_of
 
 NOWHERE = Keeping()
@@ -57,7 +58,7 @@ class ModelLoading:
         return self._attempts is not None
 
     def begin(self, hardware: Hardware, backends: tuple[str, ...]) -> None:
-        """Read the file's header and make the plan. ``hardware`` as it is when no model is loaded.
+        """Read the headers of the model's files and make the plan. ``hardware`` as it is when no model is loaded.
 
         Raises UserError: a file that is no model, wishes that cannot be fulfilled, a model that is too large for the
         machine, one that has always crashed.
@@ -65,11 +66,12 @@ class ModelLoading:
         path = Path(self.target.path)
         if "\0" in self.target.path:  # a name no file can have; Python's file functions call it a bug
             raise UserError(ErrorCode.FILE_NOT_FOUND, path=self.target.path)
-        weights = weights_of(read_header_file(path), self.target.path)
+        first, *others = read_parts(path)
+        weights = weights_of(first, self.target.path, others)
         planned = offload.plan(weights, hardware, self.target.wishes)
         if planned.verdict is Verdict.TOO_SMALL and not self._insist:
             raise UserError(ErrorCode.MODEL_TOO_LARGE, explanation=str(planned.explanation))
-        self._keys = (self._model_key(path), machine_key(hardware, backends))
+        self._keys = (self._model_key(part_paths(path, 1 + len(others))), machine_key(hardware, backends))
         if self._insist:
             self._memory.forget(*self._keys)
         plans = (planned.plan, *safer(weights, hardware, planned))
@@ -126,11 +128,11 @@ class ModelLoading:
         return tight if self._attempts.notice is None else (*tight, self._attempts.notice)
 
     @staticmethod
-    def _model_key(path: Path) -> str:
+    def _model_key(files: Sequence[Path]) -> str:
         try:
-            return model_key(path)
+            return model_key(*files)
         except OSError:  # gone since its header was read; the child will say so
-            return str(path)
+            return str(files[0])
 
 
 def _wishes_for(plan: LoadPlan) -> PlanWishes:

@@ -74,10 +74,10 @@ class PlanMemory:
             return []
 
 
-def model_key(path: Path) -> str:
-    """Names a model file and its state: another file in its place is another model. Raises OSError."""
-    status = path.stat()
-    return f"{path.name}:{status.st_size}:{status.st_mtime_ns}"
+def model_key(*files: Path) -> str:
+    """Names a model by its files and their state: another file in its place is another model. Raises OSError."""
+    states = ((path.name, path.stat()) for path in files)
+    return "|".join(f"{name}:{status.st_size}:{status.st_mtime_ns}" for name, status in states)
 
 
 def machine_key(hardware: Hardware, backends: Sequence[str]) -> str:

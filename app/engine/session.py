@@ -10,7 +10,6 @@ from threading import Event as Flag
 from app.domain.conversation import Role
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Timings, Usage
-from app.domain.load_plan import LoadPlan
 from app.engine.answer import Answer
 from app.engine.chat_keeper import ChatKeeper
 from app.engine.fitting import fit
@@ -21,7 +20,6 @@ from app.engine.llama.library import LlamaLog, engine_name
 from app.engine.llama.model import LlamaModel, LoadCancelledError
 from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import (
-    Adapter,
     Event,
     Finished,
     Forget,
@@ -37,11 +35,11 @@ from app.engine.protocol import (
 )
 from app.engine.sampling import check_sampling
 from app.engine.settling import Outcome, Settling, settling_after
-from app.engine.snapshot_file import SnapshotKey
+from app.engine.snapshot_file import snapshot_key
 from app.engine.snapshots import SnapshotFolder
 from app.engine.throttle import PROGRESS_S, Throttle
 from app.engine.warm_up import warm_up
-from app.gguf.header import read_header_file
+from app.gguf.parts import check_parts
 
 Send = Callable[[Event], None]
 
@@ -66,7 +64,7 @@ class EngineSession:
         path = Path(request.path)
         if "\0" in request.path:  # a name no file can have; Python's file functions call it a bug
             raise UserError(ErrorCode.FILE_NOT_FOUND, path=request.path)
-        read_header_file(path)  # llama.cpp has one answer to every bad file; this says what is wrong
+        files = check_parts(path)  # llama.cpp has one answer to every bad file; this says what is wrong
         progress = Throttle(PROGRESS_S)
 
         def report(fraction: float) -> bool:
@@ -99,7 +97,7 @@ class EngineSession:
         keeping = request.keeping
         self._snapshots = SnapshotFolder(Path(keeping.folder), keeping.space_bytes) if keeping.folder else None
         if self._snapshots is not None and keeping.space_bytes:
-            key = snapshot_key(path, plan, request.adapters)
+            key = snapshot_key(engine_name(), files, plan, request.adapters)
             self._loaded.keeper = ChatKeeper(self._snapshots, key, self._loaded.memory, keeping.least_s)
         self._send(
             Loaded(
@@ -193,21 +191,3 @@ class EngineSession:
         if self._loaded is None:
             raise UserError(ErrorCode.NO_MODEL_LOADED)
         return self._loaded
-
-
-def snapshot_key(path: Path, plan: LoadPlan, adapters: tuple[Adapter, ...]) -> SnapshotKey:
-    """What a memory made with this model and plan belongs to. The context's size is not part of it: a longer one holds
-    it too.
-    """
-    status = path.stat()
-    return SnapshotKey(
-        engine=engine_name(),
-        model_bytes=status.st_size,
-        model_time=status.st_mtime_ns,
-        settings=(
-            str(path),
-            plan.cache_type,
-            f"flash attention {plan.flash_attention}",
-            *(f"{adapter.path} {adapter.scale} {Path(adapter.path).stat().st_mtime_ns}" for adapter in adapters),
-        ),
-    )

@@ -13,14 +13,16 @@ import hashlib
 import mmap
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
+from app.domain.load_plan import LoadPlan
 from app.engine.memory_image import MemoryImage, WindowImage
+from app.engine.protocol import Adapter
 
 MAGIC = b"ALCOVEM1"
 MAX_HEADER_BYTES = 16 * 1024 * 1024
@@ -46,6 +48,25 @@ class SnapshotKey:
     model_time: int
     model_sum: str = ""
     settings: tuple[str, ...] = ()
+
+
+def snapshot_key(engine: str, files: Sequence[Path], plan: LoadPlan, adapters: Sequence[Adapter]) -> SnapshotKey:
+    """What a memory made by ``engine`` with the model in these files and with this plan belongs to. The context's size
+    is not part of it: a longer one holds it too. Raises OSError when a file is gone.
+    """
+    first, *others = ((path, path.stat()) for path in files)
+    return SnapshotKey(
+        engine=engine,
+        model_bytes=first[1].st_size,
+        model_time=first[1].st_mtime_ns,
+        settings=(
+            str(first[0]),
+            *(f"{path.name} {status.st_size} {status.st_mtime_ns}" for path, status in others),
+            plan.cache_type,
+            f"flash attention {plan.flash_attention}",
+            *(f"{adapter.path} {adapter.scale} {Path(adapter.path).stat().st_mtime_ns}" for adapter in adapters),
+        ),
+    )
 
 
 class _Window(msgspec.Struct):

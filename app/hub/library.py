@@ -13,6 +13,7 @@ import tomlkit
 
 from app.domain.errors import ErrorCode, UserError
 from app.files.atomic import reason_of, set_aside, write_atomically
+from app.gguf.parts import first_part, is_part_name, part_paths, plain_stem
 from app.gguf.shape import ModelShape, read_shape
 
 DEMO_ID: Final = "demo"
@@ -22,9 +23,10 @@ _LARGEST: Final = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A model that can be chosen. ``size_bytes`` of the file, ``trained_context`` in tokens, 0 when unknown.
+    """A model that can be chosen. ``path`` is its first file, ``size_bytes`` that of all, ``trained_context`` in
+    tokens, 0 when unknown.
 
-    ``missing``: its file is not there (any more); ``broken``: it is there, but no model can be read from it.
+    ``missing``: a file of it is not there (any more); ``broken``: it is there, but no model can be read from it.
     """
 
     id: str
@@ -45,7 +47,9 @@ class InstalledModel:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An added file as the list keeps it: what its header said when it had this size and time."""
+    """An added file as the list keeps it: what its header said when it had this size and time. Of a model in several
+    files the first file's place, the size of all and the time of the newest.
+    """
 
     id: str
     path: str
@@ -83,9 +87,10 @@ class Library:
         return (self._built_in(), *added)
 
     def add(self, path: Path) -> InstalledModel:
-        """List a model file; one that is listed already is found again.
+        """List a model file; one that is listed already is found again. Any part of a model in several files stands
+        for the model.
 
-        Raises ``UserError``: those of ``read_header_file``, and of reading and writing the list.
+        Raises ``UserError``: those of ``read_parts``, and of reading and writing the list.
         """
         self._load_if_unread()
         try:
@@ -98,11 +103,14 @@ class Library:
         if _shown(found) != str(found):
             # The list, the pipe to the engine and llama.cpp itself all speak UTF-8.
             raise UserError(ErrorCode.FILE_UNREADABLE, path=_shown(found), reason="its name is not valid text")
-        for model in self.models():
-            if not model.missing and _same_file(model.path, found) and not model.broken:
-                return model
-        known = next((entry for entry in self._entries if entry.path == str(found)), None)
-        entry = _entry(known.id if known else uuid4().hex[:12], found)
+        if (listed := self._listed(found)) is not None:
+            return listed
+        # Hugging Face's cache has links with the right names to files with others: those, a part would not be found by.
+        named = found if is_part_name(found) or not is_part_name(path) else _named(path)
+        if (first := first_part(named)) != found and (listed := self._listed(first)) is not None:
+            return listed
+        known = next((entry for entry in self._entries if entry.path == str(first)), None)
+        entry = _entry(known.id if known else uuid4().hex[:12], first)
         self._write((*(other for other in self._entries if other is not known), entry))
         return self._installed(entry)
 
@@ -112,6 +120,11 @@ class Library:
             raise ValueError(model_id)
         self._load_if_unread()
         self._write(tuple(entry for entry in self._entries if entry.id != model_id))
+
+    def _listed(self, file: Path) -> InstalledModel | None:
+        """The sound model that is listed with this file."""
+        models = (model for model in self.models() if not (model.missing or model.broken))
+        return next((model for model in models if _same_file(model.path, file)), None)
 
     def _built_in(self) -> InstalledModel:
         try:
@@ -130,7 +143,11 @@ class Library:
             broken = not _is_as_read(entry, path)
         except OSError:
             missing = True
-        return _installed(entry.id, entry.shape.name or path.stem, path, entry.shape, missing=missing, broken=broken)
+        except UserError:  # the list was changed: a first part has another name
+            broken = True
+        return _installed(
+            entry.id, entry.shape.name or plain_stem(path), path, entry.shape, missing=missing, broken=broken
+        )
 
     def _renewed(self) -> tuple[_Entry, ...]:
         """The entries; a file that has changed is read again, once, and one that cannot be stays as it was."""
@@ -182,14 +199,17 @@ class Library:
         self._entries = self._stored = entries
 
 
-def _entry(model_id: str, path: Path) -> _Entry:
-    """A file as it is now; ``UserError`` as ``read_shape``."""
+def _entry(model_id: str, path: Path, files: int = 1) -> _Entry:
+    """A model as it is now; ``UserError`` as ``read_shape``."""
     try:
         # Before the header is read: a file that changes meanwhile is then seen to have changed.
-        status = path.stat()
+        size, modified_ns = _state(path, files)
     except OSError as error:
         raise UserError(ErrorCode.FILE_UNREADABLE, path=_shown(path), reason=reason_of(error)) from error
-    return _Entry(model_id, str(path), status.st_size, status.st_mtime_ns, read_shape(path))
+    shape = read_shape(path)
+    if shape.files != files:
+        return _entry(model_id, path, shape.files)
+    return _Entry(model_id, str(path), size, modified_ns, shape)
 
 
 def _renewed(entry: _Entry) -> _Entry:
@@ -201,8 +221,19 @@ def _renewed(entry: _Entry) -> _Entry:
 
 
 def _is_as_read(entry: _Entry, path: Path) -> bool:
-    status = path.stat()
-    return (status.st_size, status.st_mtime_ns) == (entry.size, entry.modified_ns)
+    return _state(path, entry.shape.files) == (entry.size, entry.modified_ns)
+
+
+def _state(path: Path, files: int) -> tuple[int, int]:
+    """The size of a model in so many files, and the time of the newest in nanoseconds."""
+    found = [part.stat() for part in part_paths(path, files)]
+    return sum(status.st_size for status in found), max(status.st_mtime_ns for status in found)
+
+
+def _named(path: Path) -> Path:
+    """A file that is there, by its own name though it be a link."""
+    path = path.expanduser()
+    return path.parent.resolve() / path.name
 
 
 def _installed(

@@ -11,6 +11,7 @@ import pytest
 
 from app.store.paths import ProfilePaths
 from tests.e2e.headless import DEMO, ROOT, alcove
+from tests.support.model_parts import split_model
 
 CONVERSATION = {
     "format": "alcove-conversation",
@@ -290,3 +291,13 @@ def test_a_turn_cut_in_its_reasoning_stays_in_the_history() -> None:
     ends = [event for event in map(json.loads, done.stdout.splitlines()) if event["type"] == "finished"]
     assert [end["finish_reason"] for end in ends] == ["length", "stop"]
     assert ends[1]["usage"]["prompt_tokens"] > ends[0]["usage"]["prompt_tokens"] + 4
+
+
+def test_a_model_in_several_files(tmp_path: Path) -> None:
+    parts = split_model(DEMO, tmp_path, 2)
+    asked = ("ask", "--temperature", "0", "What is Alcove?", "--model")
+    assert alcove(*asked, str(parts[1])).stdout == alcove(*asked, str(DEMO)).stdout
+    parts[0].unlink()
+    done = alcove(*asked, str(parts[1]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"one of them is missing: {parts[0]}." in done.stderr

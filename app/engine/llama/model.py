@@ -14,6 +14,7 @@ from app.engine.llama.library import LlamaLog, device_list, expert_overrides, gg
 from app.engine.load_errors import adapter_cause, load_error
 from app.engine.long_runs import bounded_runs
 from app.engine.protocol import Adapter
+from app.gguf.parts import plain_stem
 
 _LOAD_MODES = {
     (False, False): llama.LLAMA_LOAD_MODE_NONE,
@@ -72,7 +73,7 @@ class LlamaModel:
         self.trained_context = llama.llama_model_n_ctx_train(model)
         self.weight_bytes = llama.llama_model_size(model)
         self.architecture = self.metadata("general.architecture")
-        self.name = self.metadata("general.name") or path.stem
+        self.name = self.metadata("general.name") or plain_stem(path)
         self._special_tokens = self._find_special_tokens()
         self._by_words = llama.llama_vocab_type(vocab) == llama.LLAMA_VOCAB_TYPE_BPE
         self._adapters: list[tuple[Any, float]] = []

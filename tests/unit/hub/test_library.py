@@ -14,6 +14,7 @@ from app.hub.library import DEMO_ID, DEMO_NAME, InstalledModel, Library
 from app.resources import DEMO_MODEL
 from tests.support.full_disk import no_file_beyond
 from tests.support.gguf_builder import GGUF, HARMONY, STRING, U32, array, entry
+from tests.support.model_parts import ALIGNMENT, split_model
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
 
@@ -311,3 +312,97 @@ def test_it_opens_no_socket(library: Library, tmp_path: Path, monkeypatch: pytes
     library.models()
     library.forget(library.models()[1].id)
     assert opened == []
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    """A model in three files."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return split_model(DEMO_MODEL, folder, 3, name="guide")
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 2])
+def test_a_model_in_several_files_is_one(library: Library, tmp_path: Path, parts: list[Path], chosen: int) -> None:
+    model = library.add(parts[chosen])
+    whole = library.models()[0]
+    assert model.path == parts[0]
+    assert (model.parameters, model.layers, model.speaks_harmony) == (whole.parameters, whole.layers, True)
+    padding = sum(part.stat().st_size for part in parts) - model.size_bytes
+    assert 0 <= padding < 3 * ALIGNMENT
+    assert [library.add(part) for part in parts] == [model] * 3
+    assert library.models() == again(tmp_path).models() == (whole, model)
+
+
+def test_a_part_that_goes_and_comes_back(library: Library, tmp_path: Path, parts: list[Path]) -> None:
+    model = library.add(parts[0])
+    for part in parts:
+        part.rename(tmp_path / "away")
+        assert [(m.id, m.missing, m.broken) for m in again(tmp_path).models()[1:]] == [(model.id, True, False)]
+        for chosen in {*parts} - {part}:
+            assert refusal(library, chosen) is ErrorCode.MODEL_PART_MISSING
+        (tmp_path / "away").rename(part)
+        assert again(tmp_path).models()[1] == model
+
+
+def test_a_part_that_changed_is_read_again(library: Library, tmp_path: Path, parts: list[Path]) -> None:
+    model = library.add(parts[0])
+    data = parts[2].read_bytes()
+    parts[2].write_bytes(data[:-100])
+    assert [(m.id, m.missing, m.broken) for m in library.models()[1:]] == [(model.id, False, True)]
+    assert refusal(library, parts[1]) is ErrorCode.GGUF_TRUNCATED
+    parts[2].write_bytes(data)
+    assert library.models()[1] == again(tmp_path).models()[1] == model
+
+
+def test_a_model_whose_files_become_fewer(library: Library, tmp_path: Path) -> None:
+    (one,) = split_model(DEMO_MODEL, tmp_path, 1, name="guide")
+    whole = one.rename(tmp_path / "guide-00001-of-00002.gguf").read_bytes()
+    split = split_model(DEMO_MODEL, tmp_path, 2, name="guide")
+    model = library.add(split[1])
+    split[0].write_bytes(whole)
+    split[1].unlink()
+    # A part of what it was is missing: it is looked at again when it is added again.
+    assert library.models()[1].missing
+    added = library.add(split[0])
+    assert (added.id, added.missing, added.size_bytes) == (model.id, False, len(whole))
+    assert library.models()[1] == again(tmp_path).models()[1] == added
+
+
+def test_parts_that_were_renamed(library: Library, parts: list[Path]) -> None:
+    for number, part in enumerate(parts):
+        assert refusal(library, part.rename(part.with_name(f"{number}.gguf"))) is ErrorCode.MODEL_PART_RENAMED
+
+
+def test_a_list_with_a_name_that_no_first_part_has(library: Library, tmp_path: Path, parts: list[Path]) -> None:
+    library.add(parts[0])
+    (tmp_path / "models" / "other.gguf").write_bytes(DEMO_MODEL.read_bytes())
+    file = tmp_path / "data" / "models.toml"
+    file.write_text(file.read_text().replace("guide-00001-of-00003.gguf", "other.gguf"))
+    assert [(m.missing, m.broken) for m in again(tmp_path).models()[1:]] == [(False, True)]
+
+
+@posix
+@pytest.mark.parametrize("chosen", [0, 1])
+def test_links_with_the_names_of_parts(library: Library, tmp_path: Path, parts: list[Path], chosen: int) -> None:
+    # As in Hugging Face's cache: the files are named by their sums.
+    links = tmp_path / "snapshot"
+    links.mkdir()
+    for number, part in enumerate(parts):
+        (links / part.name).symlink_to(part.rename(part.with_name(f"sum{number}")))
+    model = library.add(links / parts[chosen].name)
+    assert (model.path, model.missing, model.broken) == (links / parts[0].name, False, False)
+    assert [library.add(path) for path in links.iterdir()] == [model] * 3
+    assert library.models()[1:] == (model,)
+
+
+@posix
+def test_a_link_of_another_name_to_a_part(library: Library, tmp_path: Path, parts: list[Path]) -> None:
+    (tmp_path / "link.gguf").symlink_to(parts[2])
+    assert library.add(tmp_path / "link.gguf").path == parts[0]
+
+
+def test_a_model_without_a_name_has_its_files(library: Library, tmp_path: Path) -> None:
+    path = tmp_path / "nameless.gguf"
+    path.write_bytes(DEMO_MODEL.read_bytes().replace(b"general.name", b"general.nome"))
+    assert library.add(split_model(path, tmp_path, 2, name="Large")[1]).name == "Large"
