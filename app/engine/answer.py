@@ -14,7 +14,7 @@ from app.engine.deltas import DeltaSender
 from app.engine.fitting import Fitted
 from app.engine.loaded_model import LoadedModel
 from app.engine.protocol import Event, Finished, Generate, PrefillProgress, PromptReady
-from app.engine.slices import next_end
+from app.engine.slices import ends
 from app.engine.throttle import PROGRESS_S, Throttle
 
 if TYPE_CHECKING:
@@ -96,20 +96,20 @@ class Answer:
     def _prefill(self, done: int) -> bool:
         """Read the prompt from token ``done`` on in slices; False when it was cancelled."""
         memory, prompt, total = self._loaded.memory, self._prompt, len(self._prompt)
-        batch = self._loaded.context.batch
+        batches = ends(self._reading, done, self._loaded.context.batch)
         progress = Throttle(PROGRESS_S)
+        memory.plan_checkpoints((done, *batches), self._reading.starts)
         memory.checkpoint()  # what was decoded before, if it is kept
-        while done < total:
+        for end in batches:
             if progress.due():
                 self._send(PrefillProgress(self._request.request_id, done, total))
             if self._cancelled.is_set():
                 return False
-            part = prompt[done : next_end(self._reading, done, batch)]
             self._loaded.yield_cores()
-            if not memory.read(part, self._cancelled.is_set, more=done + len(part) < total):
+            if not memory.read(prompt[done:end], self._cancelled.is_set, more=end < total):
                 return False
             memory.checkpoint()
-            done += len(part)
+            done = end
         self._send(PrefillProgress(self._request.request_id, done, total))
         return True
 

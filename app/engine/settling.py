@@ -67,7 +67,7 @@ class Settling:
             self._size.took(len(part), time.perf_counter() - started)
             done += len(part)
             self._tokens += len(part)
-        memory.checkpoint()
+        memory.spare_checkpoint()
         self._seconds += time.perf_counter() - begin
         self._send(Settled(self._request.request_id, self._tokens, self._seconds))
         return Outcome.DONE

@@ -24,6 +24,15 @@ def next_end(prompt: Prompt, done: int, batch: int) -> int:
     return max((start for start in prompt.starts if full - batch // 4 <= start < full), default=full)
 
 
+def ends(prompt: Prompt, done: int, batch: int) -> tuple[int, ...]:
+    """Where each batch ends that is read from token ``done`` on."""
+    found: list[int] = []
+    while done < len(prompt.tokens):
+        done = next_end(prompt, done, batch)
+        found.append(done)
+    return tuple(found)
+
+
 def _cuts(starts: tuple[int, ...]) -> list[tuple[int, int]]:
     """Places, each with one before it from which reading begins in any case."""
     if len(starts) < 2:

@@ -17,6 +17,8 @@ def warm_up(context: LlamaContext, abort: Callable[[], bool], *, on_card: bool) 
     count = min(_TOKENS_ON_CARD if on_card else _TOKENS, context.batch)
     if not context.prefill([0] * count, abort):
         return False
+    context.note_window(count)
     context.decode(0)
+    context.note_window(count + 1)
     context.clear()
     return True

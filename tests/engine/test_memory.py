@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 from app.domain.load_plan import LoadPlan
 from tests.support.engine import DEMO
 from tests.support.memory_trials import Trial, aborted, random_gpt_oss, tried
+from tests.support.recurrent_model import random_lfm2, random_mamba
 from tests.support.tiny_model import TinyModel
 
 # The window is 128 tokens wide, its ring has 256 cells: chats go round it several times, in batches of 32.
 PLAN = LoadPlan(context=1024, threads=1, batch=32)
+LONG_PLAN = replace(PLAN, context=4096)
+"""For models in which each byte is a token."""
 EVERYTHING = {"edited", "regenerated", "switched", "settled", "gave way", "stopped", "stopped reading", "reused"}
 
 
@@ -46,9 +50,44 @@ def test_two_threads() -> None:
 def test_a_model_without_a_window(tmp_path: Path) -> None:
     """Its memory is cut anywhere. Cutting inside a batch leaves what is not to the last bit what the rest gives."""
     model = TinyModel().random(tmp_path / "llama.gguf")
-    result = tried(Trial(str(model), replace(PLAN, context=4096), seeds=(5,), steps=20))
+    result = tried(Trial(str(model), LONG_PLAN, seeds=(5,), steps=20))
     assert [problem for problem in result.problems if "off at" not in problem] == []
     assert result.done["reused"] > 10
+
+
+def test_a_window_that_holds_all_needs_no_moments_to_go_back_to(tmp_path: Path) -> None:
+    model = random_gpt_oss(tmp_path / "random.gguf", DEMO, window=PLAN.context)
+    result = tried(Trial(str(model), PLAN, seeds=(6,), steps=25))
+    assert [problem for problem in result.problems if "off at" not in problem] == []
+    assert result.done["reused"] > 10
+    assert result.done["most checkpoints"] == 0
+
+
+RECURRENT = pytest.mark.parametrize("write", [random_lfm2, random_mamba], ids=["hybrid", "recurrent"])
+
+
+@RECURRENT
+def test_a_recurrent_model(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    result = tried(Trial(str(write(tmp_path / "model.gguf")), LONG_PLAN, seeds=(7,), steps=20))
+    assert result.problems == []
+    assert result.done["reused"] > 10
+
+
+@RECURRENT
+def test_a_recurrent_model_keeps_what_it_had_before_a_batch_that_is_given_up(
+    tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    result = tried(Trial(str(write(tmp_path / "model.gguf")), PLAN, seeds=(), steps=0), aborted)
+    assert result.problems == []
+    assert result.done["aborted"] > 12
+
+
+@pytest.mark.parametrize("bound", [0, 1, 3])
+def test_a_few_large_moments_to_go_back_to(bound: int) -> None:
+    """As with a model whose windows have hundreds of megabytes each."""
+    result = tried(Trial(str(DEMO), PLAN, seeds=(9,), steps=12, margins=False, checkpoints=bound))
+    assert result.problems == []
+    assert result.done["most checkpoints"] == bound
 
 
 @pytest.mark.long

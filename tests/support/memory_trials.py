@@ -20,6 +20,7 @@ from typing import Any
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.generation import Sampling
 from app.domain.load_plan import LoadPlan
+from app.engine.checkpoints import MOST
 from app.engine.protocol import (
     AnswerText,
     CommentaryText,
@@ -43,13 +44,16 @@ PATIENCE_S = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a child goes through. ``steps`` random steps for each seed. ``margins``: compare other batches too."""
+    """What a child goes through. ``steps`` random steps for each seed. ``margins``: compare other batches too;
+    ``checkpoints``: there are so many at most.
+    """
 
     model: str
     plan: LoadPlan
     seeds: tuple[int, ...]
     steps: int
     margins: bool = True
+    checkpoints: int = MOST
 
 
 @dataclass(slots=True)
@@ -62,6 +66,9 @@ class Result:
 
     def count(self, what: str) -> None:
         self.done[what] = self.done.get(what, 0) + 1
+
+    def note_most(self, what: str, number: int) -> None:
+        self.done[what] = max(self.done.get(what, 0), number)
 
 
 def tried(trial: Trial, run: Callable[[Trial], Result] | None = None) -> Result:
@@ -105,7 +112,8 @@ def aborted(trial: Trial) -> Result:
     result = Result()
     with _machine(trial) as machine:
         memory = machine.loaded.memory
-        tokens = [random.Random(9).randrange(10, 2000) for _ in range(400)]
+        rng = random.Random(9)
+        tokens = [rng.randrange(10, machine.loaded.model.n_tokens) for _ in range(400)]
         for length in (0, 1, 100, 230, 255, 256, 257, 330):
             for moment in (1, 20, 60):
                 memory.keep([])
@@ -114,6 +122,8 @@ def aborted(trial: Trial) -> Result:
                 batch = tokens[length : length + trial.plan.batch]
                 if not memory.read(batch, Countdown(moment).is_set):
                     result.count("aborted")
+                    if len(memory.tokens) != length:
+                        result.problems.append(f"{moment} steps behind {length} tokens: {len(memory.tokens)} are left")
                 assert memory.read(tokens[len(memory.tokens) : len(memory.tokens) + 20], lambda: False)
                 if problem := machine.compare():
                     result.problems.append(f"{moment} steps behind {length} tokens: {problem}")
@@ -162,6 +172,8 @@ class Machine:
         self.session.load(Load(1, trial.model, trial.plan), Flag())
         loaded: Any = self.session._loaded  # pyright: ignore[reportPrivateUsage]
         self.loaded = loaded
+        self.checkpoints: Any = loaded.memory._checkpoints
+        self.checkpoints._most = trial.checkpoints
         self.margins = trial.margins
         self._reference = loaded.model.context(trial.plan)
         self._reference_fed: list[tuple[tuple[int, int], list[int]]] = []
@@ -278,6 +290,7 @@ class Walk:
                 (self._send, self._send, self._edit, self._regenerate, self._switch, self._settle, self._settle)
             )
             step()
+            self._result.note_most("most checkpoints", len(list(self._machine.checkpoints)))
             if self._machine.live and self._machine.loaded.memory.tokens:
                 self._result.count("compared")
                 if problem := self._machine.compare():

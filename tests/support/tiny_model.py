@@ -97,30 +97,13 @@ class TinyModel:
     def _write(
         self, path: Path, size: int, embedding: np.ndarray, output: np.ndarray, *, layer_scale: float, seed: int = 0
     ) -> Path:
-        writer = gguf.GGUFWriter(path, "llama")
-        writer.add_name(self._name)
-        writer.add_context_length(4096)
-        writer.add_embedding_length(size)
+        writer = self.begin(path, "llama", size)
         writer.add_block_count(2)
         writer.add_feed_forward_length(64)
         writer.add_head_count(4)
         writer.add_head_count_kv(2)
         writer.add_rope_dimension_count(size // 4)
         writer.add_layer_norm_rms_eps(1e-5)
-        writer.add_vocab_size(len(self.tokens))
-        writer.add_tokenizer_model("llama" if self._sentencepiece else "gpt2")
-        if not self._sentencepiece:
-            writer.add_tokenizer_pre("gpt-2")
-            writer.add_token_merges(["h e"])
-        else:
-            writer.add_token_scores(self._scores)
-        writer.add_token_list(self.tokens)
-        writer.add_token_types(self._types)
-        writer.add_bos_token_id(BEGIN)
-        writer.add_eos_token_id(STOP)
-        writer.add_add_bos_token(self._add_bos)
-        if self._template is not None:
-            writer.add_chat_template(self._template)
         random = np.random.default_rng(seed)
 
         def layer(rows: int, columns: int) -> np.ndarray:
@@ -139,6 +122,33 @@ class TinyModel:
             writer.add_tensor(f"{block}.ffn_gate.weight", layer(64, size))
             writer.add_tensor(f"{block}.ffn_up.weight", layer(64, size))
             writer.add_tensor(f"{block}.ffn_down.weight", layer(size, 64))
+        return self.end(path, writer)
+
+    def begin(self, path: Path, architecture: str, size: int = 64) -> gguf.GGUFWriter:
+        """A file with the vocabulary, for a model of another architecture that is ``size`` wide."""
+        writer = gguf.GGUFWriter(path, architecture)
+        writer.add_name(self._name)
+        writer.add_context_length(4096)
+        writer.add_embedding_length(size)
+        writer.add_vocab_size(len(self.tokens))
+        writer.add_tokenizer_model("llama" if self._sentencepiece else "gpt2")
+        if not self._sentencepiece:
+            writer.add_tokenizer_pre("gpt-2")
+            writer.add_token_merges(["h e"])
+        else:
+            writer.add_token_scores(self._scores)
+        writer.add_token_list(self.tokens)
+        writer.add_token_types(self._types)
+        writer.add_bos_token_id(BEGIN)
+        writer.add_eos_token_id(STOP)
+        writer.add_add_bos_token(self._add_bos)
+        if self._template is not None:
+            writer.add_chat_template(self._template)
+        return writer
+
+    @staticmethod
+    def end(path: Path, writer: gguf.GGUFWriter) -> Path:
+        """Write the file."""
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()

@@ -70,10 +70,13 @@ class LlamaContext:
         # time. A graphics card never asks.
         self.steps_of_a_batch = 1 if plan.gpu_layers else 3 * llama.llama_model_n_layer(model)
         self._window = llama.llama_model_n_swa(model)
-        # Whether `trim` alone does not do: the memory forgets, or runs everything it read into one state.
-        self.needs_windows = (
-            self._window > 0 or _state.llama_model_is_recurrent(model) or _state.llama_model_is_hybrid(model)
-        )
+        if self._window >= self.size:  # nothing ever leaves it
+            self._window = 0
+        # Everything that was read is run into one state: no batch can be taken back, an aborted one has spoilt it.
+        self.is_recurrent: bool = _state.llama_model_is_recurrent(model) or _state.llama_model_is_hybrid(model)
+        self.needs_windows = self._window > 0 or self.is_recurrent
+        """Whether `trim` alone does not do."""
+        self._noted_windows = ((0, 0), (0, 0))
 
     def close(self) -> None:
         """Free the memory."""
@@ -153,14 +156,25 @@ class LlamaContext:
         """
         return bool(_state.llama_memory_seq_rm(self._memory, 0, length, -1))
 
-    def window_state(self) -> bytes:
+    def window_state(self) -> bytearray:
         """The part of the memory that cannot be trimmed, as it is now: the sliding window, a recurrent state."""
-        return bytes(self._state(_WINDOW))
+        return self._state(_WINDOW)
+
+    def note_window(self, read: int) -> None:
+        """Note how large the window's state is with ``read`` tokens in memory; said at two lengths at least."""
+        size = _state.llama_state_seq_get_size_ext(self._context, 0, _WINDOW)
+        self._noted_windows = (self._noted_windows[-1], (read, size))
+
+    def window_bytes(self, length: int) -> int:
+        """How large `window_state`'s result is with ``length`` tokens, about: it grows until the window is full."""
+        (before, smaller), (read, size) = self._noted_windows
+        growth = (size - smaller) // max(1, read - before)
+        return size + growth * (min(length, self._window) - read) if self._window else size
 
     def restore_window(self, state: Bytes) -> bool:
         """Bring back the window of an earlier moment of the same sequence; then `trim` to that moment's length."""
-        ring = ring_size(self.size, self._window, self.batch)
-        return self._restore(spread(state, ring) or state, _WINDOW)
+        spread_out = spread(state, ring_size(self.size, self._window, self.batch)) if self._window else None
+        return self._restore(spread_out or state, _WINDOW)
 
     @property
     def state_bytes(self) -> int:

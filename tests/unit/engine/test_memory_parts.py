@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.engine import slices
 from app.engine.chat_format import Prompt
 from app.engine.checkpoints import Checkpoints
 from app.engine.llama.window import ring_size, spread
 from app.engine.memory import common_prefix
 from app.engine.memory_image import WindowImage
-from app.engine.slices import LEAST, WORTHWHILE, SliceSize, next_end
+from app.engine.slices import LEAST, WORTHWHILE, SliceSize
 from app.engine.token_cache import TokenCache
 from app.harmony.segments import Control, Segment, Text
 from app.harmony.vocabulary import ControlToken
@@ -25,11 +26,20 @@ def lengths(checkpoints: Checkpoints) -> list[int]:
     return [window.length for window in checkpoints]
 
 
+def plenty() -> int:
+    """Free memory."""
+    return 1 << 60
+
+
+def nothing() -> int:
+    return 0
+
+
 # ---- Checkpoints ----
 
 
 def test_few_checkpoints_are_all_kept_and_the_newest_before_a_place_is_found() -> None:
-    kept = Checkpoints()
+    kept = Checkpoints(plenty)
     for length in (10, 200, 3000):
         kept.add(WindowImage(length, b"x"))
     assert lengths(kept) == [10, 200, 3000]
@@ -43,7 +53,7 @@ def test_few_checkpoints_are_all_kept_and_the_newest_before_a_place_is_found() -
 
 
 def test_many_checkpoints_are_thinned_out_further_back() -> None:
-    kept = Checkpoints(most=12)
+    kept = Checkpoints(plenty, most=12)
     for length in range(100, 32_001, 100):
         kept.add(WindowImage(length, b"x"))
     found = lengths(kept)
@@ -58,7 +68,7 @@ def test_many_checkpoints_are_thinned_out_further_back() -> None:
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=80), st.integers(1, 9), st.integers(10, 60))
 def test_checkpoints_are_bounded_and_keep_the_newest(steps: list[int], most: int, most_bytes: int) -> None:
-    kept = Checkpoints(most, most_bytes)
+    kept = Checkpoints(nothing, most, most_bytes)
     length = 0
     for step in steps:
         length += step
@@ -70,21 +80,103 @@ def test_checkpoints_are_bounded_and_keep_the_newest(steps: list[int], most: int
 
 
 def test_a_window_over_all_bounds_is_not_kept_and_costs_no_other() -> None:
-    kept = Checkpoints(most_bytes=100)
+    kept = Checkpoints(nothing, most_bytes=100)
     kept.add(WindowImage(1, bytes(60)))
     kept.add(WindowImage(2, bytes(101)))
     assert lengths(kept) == [1]
+
+
+@pytest.mark.parametrize(
+    ("size", "free", "room"),
+    [
+        (4, 0, 24),  # small ones do not look at what is free
+        (10, 0, 10),
+        (33, 0, 3),
+        (34, 1_000, 3),
+        (34, 0, 2),
+        (200, 10_000, 3),
+        (200, 2_000, 2),
+        (200, 801, 1),
+        (200, 400, 1),  # half of what is free, for the prompt's end
+        (200, 399, 0),
+    ],
+)
+def test_large_windows_have_room_as_far_as_memory_is_free(size: int, free: int, room: int) -> None:
+    kept = Checkpoints(lambda: free - size * len(lengths(kept)), most_bytes=100)
+    assert kept.room(size) == room
+    for length in range(10, 300, 10):
+        kept.add(WindowImage(length, bytes(size)))
+        assert len(lengths(kept)) <= room
+        assert kept.last == (length if room else 0)
+    assert len(lengths(kept)) == room
+
+
+def planned_and_taken(kept: Checkpoints, places: list[int], size: int, starts: list[int] | None = None) -> list[int]:
+    """What is taken while a prompt is read with these places."""
+    kept.plan(places, size, starts or [])
+    taken = [length for length in places if kept.will_last(length) and length > kept.last]
+    for length in taken:
+        kept.add(WindowImage(length, bytes(size)))
+    return taken
+
+
+def test_of_few_the_last_message_the_answers_opening_and_the_prompts_end_are_taken() -> None:
+    # Instructions, 20 batches, the last message of 3,000 tokens, the opening of its answer.
+    starts = [60, 3_000, 10_100, 13_100]
+    places = [*range(512, 10_240, 512), 10_100, 10_612, 11_124, 11_636, 12_148, 12_660, 13_100, 13_103]
+    for room, expected in ((1, [13_103]), (2, [13_100, 13_103]), (3, [10_100, 13_100, 13_103])):
+        kept = Checkpoints(plenty, most=room)
+        assert planned_and_taken(kept, places, 1000, starts) == lengths(kept) == expected
+    kept = Checkpoints(nothing, most_bytes=3)  # no room for one
+    assert planned_and_taken(kept, places, 1000, starts) == lengths(kept) == []
+
+
+def test_where_few_are_kept_one_turn_follows_another() -> None:
+    """The end of each prompt, then what was settled, with the header of the message to come."""
+    kept = Checkpoints(plenty, most=3)
+    starts = [60]
+    planned_and_taken(kept, [60, 570], 1000, [60, 567])
+    for end in range(1_000, 20_000, 1_000):
+        starts.append(end - 300)
+        settled = end - 300 + 3
+        assert kept.make_room(settled, 1000)
+        kept.add(WindowImage(settled, bytes(1000)))
+        assert len(lengths(kept)) <= 3
+        planned_and_taken(kept, [settled, end - 100, end], 1000, [*starts, end - 3])
+        # Asking again reads from the settled place on, editing too; the batch's end in between is of no use.
+        assert lengths(kept)[-2:] == [settled, end]
+
+
+def test_nothing_is_taken_that_would_not_last() -> None:
+    for room in (3, 12, 24):
+        kept = Checkpoints(plenty, most=room)
+        for begin in (0, 9_000, 30_000):
+            places = list(range(begin + 512, begin + 8_000, 512))
+            before = set(lengths(kept))
+            taken = planned_and_taken(kept, places, 10)
+            assert set(lengths(kept)) <= before | set(taken)
+            assert set(taken) <= set(lengths(kept))
+            assert kept.last == places[-1]
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 400))
+def test_the_prompts_end_always_has_one(steps: list[int], most: int, known: int) -> None:
+    kept = Checkpoints(nothing, most, most_bytes=10 * most)
+    places = [sum(steps[: place + 1]) for place in range(len(steps))]
+    kept.add(WindowImage(known + 1, bytes(10)))
+    kept.cut(places[-1] - 1)
+    before = lengths(kept)
+    taken = planned_and_taken(kept, places, 10)
+    assert kept.last == places[-1]
+    assert set(lengths(kept)) <= {*before, *taken}
+    assert set(taken) <= set(lengths(kept))
 
 
 # ---- Batches ----
 
 
 def ends(prompt: Prompt, done: int, batch: int) -> list[int]:
-    found: list[int] = []
-    while done < len(prompt.tokens):
-        done = next_end(prompt, done, batch)
-        found.append(done)
-    return found
+    return list(slices.ends(prompt, done, batch))
 
 
 @pytest.mark.parametrize(

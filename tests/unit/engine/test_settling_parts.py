@@ -33,14 +33,15 @@ class Memory:
         del self.tokens[same:]
         return same
 
-    def read(self, tokens: Sequence[int], abort: Callable[[], bool]) -> bool:
+    def read(self, tokens: Sequence[int], abort: Callable[[], bool], *, more: bool) -> bool:
+        assert more  # nobody asks for logits
         if abort():
             return False
         self.tokens += tokens
         self.slices.append(len(tokens))
         return True
 
-    def checkpoint(self) -> None:
+    def spare_checkpoint(self) -> None:
         self.checkpoints.append(len(self.tokens))
 
 
