@@ -108,16 +108,25 @@ class ChatKeeper:
     def _write(self) -> None:
         self._folder.sweep()
         while (task := self._tasks.get()) is not None:
-            chat, image = task
-            if image is None:
-                self._folder.forget(chat)
-                with self._lock:
-                    self._kept = ("", ()) if self._kept[0] == chat else self._kept
-            else:
-                size = self._folder.write(chat, self._key, image)
-                with self._lock:
-                    self._kept = (chat, image.tokens) if size else self._kept
-                    self._pending = None
-                    self._lock.notify_all()
-                log.info("%d tokens of a chat are kept in %d bytes", len(image.tokens), size)
-            del task, image  # a memory is large
+            try:
+                self._serve(*task)
+            except Exception:  # the edge of the thread: chats go on without being kept
+                log.exception("a chat's memory could not be kept")
+            finally:
+                del task  # a memory is large
+
+    def _serve(self, chat: str, image: MemoryImage | None) -> None:
+        if image is None:
+            self._folder.forget(chat)
+            with self._lock:
+                self._kept = ("", ()) if self._kept[0] == chat else self._kept
+            return
+        size = 0
+        try:
+            size = self._folder.write(chat, self._key, image)
+        finally:
+            with self._lock:
+                self._kept = (chat, image.tokens) if size else self._kept
+                self._pending = None
+                self._lock.notify_all()
+        log.info("%d tokens of a chat are kept in %d bytes", len(image.tokens), size)

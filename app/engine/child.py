@@ -123,7 +123,10 @@ class EngineChild:
         threading.Thread(target=_import_numpy, name="numpy", daemon=True).start()
         while (request := self._next(session)) is not None:
             self._serve(session, request)
-        session.close()
+        try:
+            session.close()
+        except Exception:  # the process ends anyway, and gives everything back
+            log.exception("at the end")
 
     def send(self, event: Event) -> None:
         """Send one event, from any thread. Ends the process when the window is gone."""
@@ -141,6 +144,9 @@ class EngineChild:
                 session.idle(lambda: not self._work.empty())
             except UserError as error:
                 log.warning("while idle: %s", error)
+            except Exception:  # nobody asked, so there is nobody to tell: MemoryError, and bugs
+                log.exception("while idle")
+                session.forget_all()
         return self._work.get()
 
     def _serve(self, session: "EngineSession", request: Work) -> None:
@@ -169,10 +175,12 @@ class EngineChild:
             self.send(Failed(request.request_id, ErrorCode.INVALID_REQUEST, {"reason": error.reason}))
         except MemoryError:
             log.exception("request %d", request.request_id)
+            session.forget_all()
             name = Path(request.path).name if isinstance(request, Load) else "the model"
             self.send(Failed(request.request_id, ErrorCode.OUT_OF_MEMORY, {"name": name}))
         except Exception as error:  # the edge of the process: whatever goes wrong is said, and it goes on
             log.exception("request %d", request.request_id)
+            session.forget_all()
             self.send(Failed(request.request_id, ErrorCode.BUG, {"reason": type(error).__name__}))
         finally:
             with self._open_lock:
@@ -192,7 +200,7 @@ class EngineChild:
             # A window that talks nonsense cannot be answered: there is no request to answer.
             status = 3
         finally:  # whatever happened: without this thread nobody would notice the window's end
-            log.info("no more requests", exc_info=status != 0)
+            log.log(logging.ERROR if status else logging.INFO, "no more requests", exc_info=status != 0)
             _leave(status)
 
     def _take(self, request: Request) -> None:

@@ -1,7 +1,8 @@
 """One loaded model and one conversation's memory: load, render, generate. Runs on the child's main thread."""
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from threading import Event as Flag
 from app.domain.conversation import Role
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import FinishReason, Timings, Usage
+from app.domain.load_plan import LoadPlan
 from app.engine.answer import Answer
 from app.engine.chat_keeper import ChatKeeper
 from app.engine.fitting import fit
@@ -42,6 +44,8 @@ from app.engine.warm_up import warm_up
 from app.gguf.parts import check_parts
 
 Send = Callable[[Event], None]
+
+log = logging.getLogger("alcove.engine")
 
 DEFAULT_CONTEXT = 8192
 """Tokens of context when the plan leaves it open: what a laptop with 16 GB holds beside gpt-oss-20b."""
@@ -94,11 +98,7 @@ class EngineSession:
                 return
             undo.pop_all()
         self._loaded = LoadedModel(model, context, chat_format)
-        keeping = request.keeping
-        self._snapshots = SnapshotFolder(Path(keeping.folder), keeping.space_bytes) if keeping.folder else None
-        if self._snapshots is not None and keeping.space_bytes:
-            key = snapshot_key(engine_name(), files, plan, request.adapters)
-            self._loaded.keeper = ChatKeeper(self._snapshots, key, self._loaded.memory, keeping.least_s)
+        self._begin_keeping(self._loaded, request, files, plan)
         self._send(
             Loaded(
                 request.request_id,
@@ -109,6 +109,18 @@ class EngineSession:
                 time.perf_counter() - begin,
             )
         )
+
+    def _begin_keeping(self, loaded: LoadedModel, request: Load, files: Sequence[Path], plan: LoadPlan) -> None:
+        keeping = request.keeping
+        self._snapshots = SnapshotFolder(Path(keeping.folder), keeping.space_bytes) if keeping.folder else None
+        if self._snapshots is None or not keeping.space_bytes:
+            return
+        try:
+            key = snapshot_key(engine_name(), files, plan, request.adapters)
+        except OSError as error:  # a file that was there a moment ago
+            log.warning("chats' memories are not kept: %s", error.strerror)
+        else:
+            loaded.keeper = ChatKeeper(self._snapshots, key, loaded.memory, keeping.least_s)
 
     def unload(self, request_id: int | None = None) -> None:
         """Give the model's memory back."""
@@ -122,6 +134,12 @@ class EngineSession:
     def close(self) -> None:
         """The end of the child: whatever is worth keeping is kept, then the memory is given back."""
         self.unload()
+
+    def forget_all(self) -> None:
+        """Something went wrong in the middle: what the memory holds is not known any more, so it is emptied."""
+        self._settling = None
+        if self._loaded is not None:
+            self._loaded.memory.forget()
 
     def idle(self, wanted: Callable[[], bool]) -> None:
         """Nobody asks anything: work ahead until there is no more to do or ``wanted`` says that a request waits."""

@@ -39,14 +39,14 @@ class SnapshotError(Exception):
 class SnapshotKey:
     """What a state belongs to; one made under another key is of no use.
 
-    ``engine`` names llama.cpp's commit, ``model_bytes`` and ``model_time`` (nanoseconds) the model's file, and
-    ``model_sum`` its sha256 where it is known. ``settings`` are the context parameters that shape the state.
+    ``engine`` names llama.cpp's commit, ``model_bytes`` and ``model_time`` (nanoseconds) the model's file: nobody knows
+    its sha256, which would take as long as to read it all. ``settings`` are the context parameters that shape the
+    state.
     """
 
     engine: str
     model_bytes: int
     model_time: int
-    model_sum: str = ""
     settings: tuple[str, ...] = ()
 
 

@@ -8,11 +8,12 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from app.engine import child
 from app.engine.child import ChildOptions
 from app.engine.frames import PipeEnd, event_codec
-from app.engine.protocol import Event, Heartbeat, Hello, LoadProgress
+from app.engine.protocol import Event, Heartbeat, Hello, LoadProgress, Settled
 
 
 def _hello(events: PipeEnd) -> None:
@@ -140,6 +141,79 @@ def broken_render(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> 
         raise ZeroDivisionError
 
     EngineSession.render = render  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def _trips_once(error: type[Exception]) -> None:
+    """The first settling fails in its middle; ``Settled`` with no request says that what follows is done."""
+    from app.engine.memory import SequenceMemory
+    from app.engine.session import EngineSession
+    from app.engine.settling import Outcome, Settling
+
+    go_on, forget_all = Settling.go_on, EngineSession.forget_all
+
+    def trip(self: Settling, wanted: Callable[[], bool]) -> Outcome:
+        Settling.go_on = go_on  # type: ignore[method-assign]
+        SequenceMemory.spare_checkpoint = fail  # type: ignore[method-assign]
+        return go_on(self, wanted)
+
+    def fail(self: SequenceMemory) -> None:
+        raise error
+
+    def say(self: EngineSession) -> None:
+        forget_all(self)
+        self._send(Settled(0, 0, 0.0))
+
+    Settling.go_on = trip  # type: ignore[method-assign]
+    EngineSession.forget_all = say  # type: ignore[method-assign]
+
+
+def bug_while_idle(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child with a bug in what it does while nobody asks."""
+    _trips_once(ZeroDivisionError)
+    child.run(requests, events, options)
+
+
+def no_memory_while_idle(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, whose memory runs out while nobody asks."""
+    _trips_once(MemoryError)
+    child.run(requests, events, options)
+
+
+def bug_while_answering(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child with a bug in the middle of reading, which makes it forget what it has read of it."""
+    from app.engine.memory import SequenceMemory
+
+    checkpoint = SequenceMemory.checkpoint
+
+    def trip(self: SequenceMemory) -> None:
+        if self.tokens:
+            SequenceMemory.checkpoint = checkpoint  # type: ignore[method-assign]
+            raise ZeroDivisionError
+
+    SequenceMemory.checkpoint = trip  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def no_memory_to_answer(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, whose memory runs out when it reads a prompt."""
+    from app.engine.memory import SequenceMemory
+
+    def read(self: SequenceMemory, *arguments: object, **named: object) -> bool:
+        raise MemoryError
+
+    SequenceMemory.read = read  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def bug_at_the_end(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child with a bug in how it ends."""
+    from app.engine.session import EngineSession
+
+    def close(self: EngineSession) -> None:
+        raise ZeroDivisionError
+
+    EngineSession.close = close  # type: ignore[method-assign]
     child.run(requests, events, options)
 
 

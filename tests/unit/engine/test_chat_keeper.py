@@ -42,15 +42,18 @@ class PlainMemory:
 
 
 class SlowFolder(SnapshotFolder):
-    """Writes when it is told that it may."""
+    """Writes when it is told that it may; fails as often as it is told to."""
 
     def __init__(self, folder: Path, space: int) -> None:
         super().__init__(folder, space)
         self.may = threading.Event()
         self.may.set()
+        self.failures: list[Exception] = []
 
     def write(self, chat: str, key: SnapshotKey, image: MemoryImage) -> int:
         assert self.may.wait(30)
+        if self.failures:
+            raise self.failures.pop()
         return super().write(chat, key, image)
 
 
@@ -121,6 +124,21 @@ def test_a_failed_write_is_tried_again(tmp_path: Path) -> None:
     assert desk.keeper.leave()
     desk.keeper.close()  # which waits for the first
     assert desk.memory.exports == 2
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("error", [MemoryError(), ZeroDivisionError()], ids=repr)
+def test_whatever_fails_in_writing_is_logged_and_holds_nothing_up(
+    desk: Desk, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.folder.failures.append(error)
+    desk.read("a", A)
+    desk.keeper.leave()
+    desk.keeper.close()  # waits for it, and tries again
+    assert desk.folder.peek("a", KEY) == tuple(A)
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
 
 
 def test_speed_decides(tmp_path: Path) -> None:

@@ -101,7 +101,6 @@ def test_a_header_that_lies_is_removed(tmp_path: Path, tokens: int) -> None:
         replace(KEY, engine="ggml 0.25.4"),
         replace(KEY, model_bytes=1235),
         replace(KEY, model_time=5679),
-        replace(KEY, model_sum="ab"),
         replace(KEY, settings=("q8_0", "flash")),
     ],
 )
