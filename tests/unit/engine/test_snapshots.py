@@ -20,7 +20,7 @@ from app.engine.snapshot_file import (
 from app.engine.snapshots import SnapshotFolder
 from tests.support.full_disk import no_file_beyond
 
-KEY = SnapshotKey("ggml 0.25.3", 1234, 5678, "", ("f16", "flash"))
+KEY = SnapshotKey("ggml 0.25.3", 1234, 5678, ("f16", "flash"))
 IMAGE = MemoryImage(
     tokens=tuple(range(1000)),
     batches=((0, 512), (512, 488)),
