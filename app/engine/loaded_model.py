@@ -14,7 +14,12 @@ from app.engine.threads import SteadyPace, ThreadPace, free_cores
 class LoadedModel:
     """A model, its context, the way it is talked to, and what is in its memory."""
 
-    def __init__(self, model: LlamaModel, context: LlamaContext, chat_format: ChatFormat) -> None:
+    def __init__(
+        self, model: LlamaModel, context: LlamaContext, chat_format: ChatFormat, others: OtherPrograms
+    ) -> None:
+        """``others`` has been looking since before the model was loaded: its first prompt is read with as many threads
+        as have cores.
+        """
         self.model = model
         self.context = context
         self.format = chat_format
@@ -23,8 +28,11 @@ class LoadedModel:
         self._others: OtherPrograms | None = None
         self.pace: ThreadPace | None = None
         if context.on_processor and context.all_threads > 1:
-            self._others = OtherPrograms(context.all_threads)
-            self.pace = ThreadPace(context.all_threads, self._others.held)
+            others.compute_with(context.all_threads)
+            self._others = others
+            self.pace = ThreadPace(context.all_threads, others.held)
+        else:
+            others.close()
 
     def steady_pace(self) -> SteadyPace | None:
         """For one answer with a seed, which promises the same words again."""

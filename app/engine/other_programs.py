@@ -16,19 +16,24 @@ class OtherPrograms:
     machine's host keeps for itself.
     """
 
-    def __init__(self, threads: int, period: float = PERIOD_S) -> None:
-        """``threads`` of this process compute."""
+    def __init__(self, threads: int = 0, period: float = PERIOD_S) -> None:
+        """``threads`` of this process compute; `compute_with` says so later."""
         self._processors = _allowed()
-        self._spare = max(0, len(self._processors) - threads)
+        self._spare = 0
+        self.compute_with(threads)
         self._period = period
-        self._held = 0.0
+        self._busy_cores = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="other-programs", daemon=True)
         self._thread.start()
 
+    def compute_with(self, threads: int) -> None:
+        """So many threads of this process compute from now on."""
+        self._spare = max(0, len(self._processors) - threads)
+
     def held(self) -> float:
         """Cores on average of the last period, beyond those that the threads leave free anyway."""
-        return self._held
+        return max(0.0, self._busy_cores - self._spare)
 
     def close(self) -> None:
         """End the looking."""
@@ -39,8 +44,7 @@ class OtherPrograms:
         at, busy, own = time.monotonic(), self._busy(), time.process_time()
         while not self._ended.wait(self._period):
             now, now_busy, now_own = time.monotonic(), self._busy(), time.process_time()
-            others = (now_busy - busy - (now_own - own)) / (now - at)
-            self._held = max(0.0, others - self._spare)
+            self._busy_cores = (now_busy - busy - (now_own - own)) / (now - at)
             at, busy, own = now, now_busy, now_own
 
     def _busy(self) -> float:

@@ -21,6 +21,7 @@ from app.engine.hardware import threads_for
 from app.engine.llama.library import LlamaLog, engine_name
 from app.engine.llama.model import LlamaModel, LoadCancelledError
 from app.engine.loaded_model import LoadedModel
+from app.engine.other_programs import OtherPrograms
 from app.engine.protocol import (
     Event,
     Finished,
@@ -76,12 +77,14 @@ class EngineSession:
                 self._send(LoadProgress(request.request_id, fraction))
             return not cancelled.is_set()
 
-        try:
-            model = LlamaModel(path, request.plan, self._messages, report)
-        except LoadCancelledError:
-            self._send(Unloaded(request.request_id))
-            return
         with ExitStack() as undo:
+            others = OtherPrograms()
+            undo.callback(others.close)
+            try:
+                model = LlamaModel(path, request.plan, self._messages, report)
+            except LoadCancelledError:
+                self._send(Unloaded(request.request_id))
+                return
             undo.callback(model.close)
             model.adapt(request.adapters, self._messages)
             chat_format = format_for(model)
@@ -97,7 +100,7 @@ class EngineSession:
                 self._send(Unloaded(request.request_id))
                 return
             undo.pop_all()
-        self._loaded = LoadedModel(model, context, chat_format)
+        self._loaded = LoadedModel(model, context, chat_format, others)
         self._begin_keeping(self._loaded, request, files, plan)
         self._send(
             Loaded(

@@ -10,7 +10,8 @@ _TOKENS = 2
 
 
 def warm_up(context: LlamaContext, abort: Callable[[], bool], *, on_card: bool) -> bool:
-    """Read a few tokens and one more, and forget them: what a driver or the memory fails at, fails now.
+    """Read a few tokens and one more, and forget them: what a driver or the memory fails at, fails now, and nothing is
+    left to be made ready when the first answer is asked for.
 
     False when ``abort`` said so in between. Raises UserError when llama.cpp fails.
     """
@@ -21,4 +22,7 @@ def warm_up(context: LlamaContext, abort: Callable[[], bool], *, on_card: bool) 
     context.decode(0)
     context.note_window(count + 1)
     context.clear()
+    # What chooses tokens brings numpy, which a thread of the child may still be importing.
+    import app.engine.llama.sampler  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
     return True

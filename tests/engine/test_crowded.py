@@ -34,6 +34,14 @@ def test_threads_are_given_up_and_the_answer_stays_whole(tmp_path: Path, samplin
     assert "decoding with threads: 1" in text
 
 
+def test_the_first_prompt_after_loading_knows_of_it(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    with started(log, children.crowded_while_loading, "debug") as engine:
+        engine.load(plan=LoadPlan(threads=2))
+        engine.ask(dialogue(QUESTION), Sampling(max_tokens=1))
+    assert "reading with threads: 1" in log.read_text(encoding="utf-8")
+
+
 def test_one_thread_has_none_to_give_up(tmp_path: Path) -> None:
     log = tmp_path / "engine.log"
     with started(log, children.crowded, "debug") as engine:

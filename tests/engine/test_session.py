@@ -56,6 +56,12 @@ def test_loading_reports_progress_and_what_was_loaded(engine: Engine) -> None:
     assert 0 < loaded.load_s < 30
 
 
+def test_nothing_is_left_to_be_made_ready_for_the_first_answer() -> None:
+    with started(entry=children.reads_ahead_of_numpy) as engine:
+        engine.load()
+        assert engine.ask(dialogue(QUESTION)).answer
+
+
 def test_an_answer_comes_in_order_and_is_accounted_for(demo: Engine) -> None:
     answer = demo.ask(dialogue(QUESTION))
 

@@ -7,8 +7,10 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from app.engine import child
 from app.engine.child import ChildOptions
@@ -101,12 +103,15 @@ def talks_on(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     from app.engine.llama.context import LlamaContext
     from app.engine.llama.model import LlamaModel
     from app.engine.llama.sampler import LlamaSampler
+    from app.engine.other_programs import OtherPrograms
 
     script: list[int] = []
 
     class Loaded(session.LoadedModel):
-        def __init__(self, model: LlamaModel, context: LlamaContext, chat_format: ChatFormat) -> None:
-            super().__init__(model, context, chat_format)
+        def __init__(
+            self, model: LlamaModel, context: LlamaContext, chat_format: ChatFormat, others: OtherPrograms
+        ) -> None:
+            super().__init__(model, context, chat_format, others)
             ids = {name: token for token, name in model.special_tokens.items()}
             for part in ("<|channel|>", "final", "<|message|>", "Yes.", "<|end|>", "<|start|>", "user", "<|message|>"):
                 script.extend([ids[part]] if part in ids else model.tokenize(part))
@@ -122,6 +127,41 @@ def crowded(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     from app.engine.other_programs import OtherPrograms
 
     OtherPrograms.held = lambda self: 64.0  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def crowded_while_loading(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The same, and loading takes until it has seen it. It looks once."""
+    from app.engine.llama.model import LlamaModel
+    from app.engine.other_programs import OtherPrograms
+
+    load, seen = LlamaModel.__init__, threading.Event()
+
+    def look(self: OtherPrograms) -> None:
+        self._busy_cores = 64.0
+        seen.set()
+
+    def slow_load(self: LlamaModel, *arguments: Any) -> None:
+        assert seen.wait(20)
+        load(self, *arguments)
+
+    OtherPrograms._look = look  # type: ignore[method-assign]
+    LlamaModel.__init__ = slow_load  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def reads_ahead_of_numpy(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, in which nobody imports numpy ahead; an answer that has to do so ends in a bug."""
+    from app.engine.session import EngineSession
+
+    generate = EngineSession.generate
+
+    def checked(self: EngineSession, *arguments: Any) -> None:
+        assert "app.engine.llama.sampler" in sys.modules
+        generate(self, *arguments)
+
+    child._import_numpy = lambda: None
+    EngineSession.generate = checked  # type: ignore[method-assign]
     child.run(requests, events, options)
 
 
