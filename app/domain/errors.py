@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
     WISHES_CONFLICT = "wishes-conflict"
     LOADED_ON_PROCESSOR = "loaded-on-processor"
     LOADED_SAFER = "loaded-safer"
+    DEVICE_GONE = "device-gone"
     ALWAYS_CRASHED = "always-crashed"
     MODEL_TOO_LARGE = "model-too-large"
     MEMORY_TIGHT = "memory-tight"
@@ -180,6 +181,10 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ErrorCode.LOADED_SAFER: Sentences(
         "{name} could not be loaded as planned ({reason}), so it was loaded in a more careful way.",
         "Answers may take longer, and less of a chat may be in view.",
+    ),
+    ErrorCode.DEVICE_GONE: Sentences(
+        "{device}, which {name} ran on, is no longer there, so the model was unloaded.",
+        "With the next message it is loaded again without it.",
     ),
     ErrorCode.ALWAYS_CRASHED: Sentences(
         "{name} was not loaded, because every way to load it has failed on this computer.",

@@ -114,7 +114,9 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Look at the machine again, for example after a sleep; answered by ``HardwareFound``."""
+    """Look at the machine again: how much is free now; answered by ``HardwareFound``. The list of devices stays that of
+    the start.
+    """
 
     request_id: int
 

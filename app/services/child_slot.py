@@ -14,7 +14,7 @@ class ChildSlot:
     """One client or none, the job that it was given, and whether it hangs."""
 
     def __init__(self, make_client: MakeClient) -> None:
-        self._make_client = make_client
+        self.make_client = make_client
         self._lock = threading.Lock()
         self._client: EngineClient | None = None
         self._sent: int | None = None
@@ -50,7 +50,7 @@ class ChildSlot:
 
     def start(self, *, graphics: bool) -> EngineClient:
         """A new child. Raises UserError when there can be none."""
-        client = self._make_client(graphics)
+        client = self.make_client(graphics)
         client.start()
         with self._lock:
             self._client = client

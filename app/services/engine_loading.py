@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from app.domain.errors import ErrorCode, UserError
-from app.domain.hardware import Hardware
+from app.domain.hardware import Device, Hardware
 from app.engine.client import EngineClient
 from app.engine.failures import error_of
 from app.engine.load_attempts import is_crash
@@ -114,6 +114,13 @@ class ModelLoader:
     def loaded(self) -> Target | None:
         """What is loaded."""
         return self._loaded
+
+    def uses(self, device: Device) -> bool:
+        """Whether the loaded model has layers on this device."""
+        if self._loaded is None or self._loading is None:
+            return False
+        plan = self._loading.plan
+        return plan.gpu_layers > 0 and plan.device in ("", device.name)
 
     @property
     def hardware(self) -> Hardware | None:

@@ -129,5 +129,4 @@ class EngineThread:
                 # Whoever waits for an answer has to hear of its end.
                 log.exception("the engine's worker failed")
                 worker.end_all(UserError(ErrorCode.BUG, reason=type(bug).__name__))
-        worker.let_keep()
-        worker.drop_client()
+        worker.close()

@@ -11,7 +11,7 @@ from app.domain.hardware import Hardware
 from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
 from app.engine.model_loading import Target
 from app.engine.plan_memory import PlanMemory
-from app.engine.protocol import Cancel, Event, Generate, HardwareFound, Probe, Unload, Unloaded
+from app.engine.protocol import Cancel, Event, Generate, Unload, Unloaded
 from app.services.answer_progress import AnswerProgress
 from app.services.child_slot import ChildSlot
 from app.services.engine_desk import EngineDesk
@@ -25,9 +25,10 @@ from app.services.engine_loading import (
     Outcome,
 )
 from app.services.engine_reports import Ended, GenerationJob, LoadFailed, LoadNotice, Reading, TextGrew
-from app.services.idle_watch import IdleWatch, gone_and_new
+from app.services.idle_watch import IdleWatch
 from app.services.payloads import EngineState, Phase
 from app.services.report_box import ReportBox
+from app.services.second_look import SecondLook, gone_and_new
 from app.services.sleep_clock import SleepClock
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,9 @@ class EngineWorker:
         self._idle = IdleWatch(desk, sleep)
         self._running: AnswerProgress | None = None
         self._load_s = 0.0
-        self._unloading = 0  # the request's id; so is the next
-        self._probe = 0
+        self._unloading = 0  # the request's id
         self._outdated = False  # a new child would see other devices
+        self._second_look = SecondLook(child.make_client, child.wake)
 
     def begin_wanted(self) -> bool:
         """Do what is asked for, as far as it goes without waiting. Whether there is a child to `listen` to."""
@@ -89,38 +90,21 @@ class EngineWorker:
             case _:
                 self._handle(received)
 
-    def let_keep(self) -> None:
-        """The end of the program: the child writes what is worth keeping of a chat; that may take seconds."""
-        client = self._child.client
-        if client is None or self.loader.loaded is None or self._child.stalled:
-            return
-        if self._running is not None:
-            client.send(Cancel(self._running.job_id))
-        client.send(Unload(unload := next(self._ids)))
-        deadline = time.monotonic() + KEEP_S
-        while (left := deadline - time.monotonic()) > 0:
-            match client.receive(left):
-                case Unloaded(request_id=id_) if id_ == unload:
-                    return
-                case EngineLost() | EngineStalled():
-                    return
-                case _:
-                    pass
+    def close(self) -> None:
+        """The end of the program."""
+        self._second_look.close()
+        self._let_keep()
+        self._drop_client()
 
     def end_all(self, error: UserError) -> None:
         """A bug. Nothing that was asked for is tried again: it could fail like this for ever."""
         running, self._running = self._running, None
-        self.drop_client()
+        self._drop_client()
         self._box.show(EngineState(Phase.FAILED, model_name=self._box.state.model_name, error=error))
         if running is not None:
             self._box.report(running.ended(FinishReason.ERROR, error=error))
         for job in self._desk.take_all():
             self._box.report(Ended(job.id, FinishReason.ERROR, error=error))
-
-    def drop_client(self) -> None:
-        """End the child, if there is one; nothing is loaded then."""
-        self._end_client()
-        self.loader.forget()
 
     # ---- what is asked for ----
 
@@ -132,7 +116,7 @@ class EngineWorker:
         if running is not None and self._child.stalled and self._desk.is_cancelled(running.job_id):
             self._running = None
             self._desk.ended(running.job_id)
-            self.drop_client()
+            self._drop_client()
             self._box.report(running.ended(FinishReason.CANCELLED))
             self._box.show(EngineState())
         elif self._desk.take_abandoned() and self._child.client is not None:
@@ -199,10 +183,8 @@ class EngineWorker:
         match event:
             case Unloaded(request_id=self._unloading) if not self.loader.busy:
                 name = self._box.state.model_name
-                self.drop_client()
+                self._drop_client()
                 self._box.show(EngineState(model_name=name, freed=True))
-            case HardwareFound(request_id=self._probe):
-                self._compare(event.hardware)
             case _:
                 pass
 
@@ -232,8 +214,8 @@ class EngineWorker:
 
     def _begin_load(self, target: Target, *, insist: bool) -> bool:
         """Whether it has begun; otherwise it has failed."""
-        if self._outdated:
-            self.drop_client()
+        if self._outdated or self._idle.slept():  # a child from before knows the devices of then
+            self._drop_client()
         self._unloading = 0
         self._box.show(EngineState(Phase.LOADING, model_name=target.name))
         try:
@@ -297,9 +279,10 @@ class EngineWorker:
         if self._idle.is_over():
             self._desk.rest()
             self._begin_unload()
-        elif self._idle.slept():
-            self._probe = next(self._ids)
-            client.send(Probe(self._probe))
+        elif (found := self._second_look.take()) is not None:
+            self._compare(found)
+        elif not self._second_look.busy and self._idle.slept():
+            self._second_look.begin(graphics=self.loader.graphics)
 
     def _begin_unload(self) -> None:
         """Ask the child to keep what is worth keeping and to give the memory back; then it is ended."""
@@ -310,19 +293,23 @@ class EngineWorker:
         client.send(Unload(self._unloading))
 
     def _compare(self, hardware: Hardware) -> None:
-        """After a sleep: a device that is gone takes the model with it; a new one counts for the next load."""
+        """After a sleep: a device that is gone takes a model on it along; a new one counts for the next load."""
         gone, new = gone_and_new(self.loader.hardware or hardware, hardware)
         self._outdated = bool(gone or new)
-        if gone and self._running is None:
-            log.warning("devices are gone after a sleep: %s", sorted(gone))
+        lost = next((device for device in gone if self.loader.uses(device)), None)
+        if lost is not None:
+            log.warning("after a sleep there is no %s (%s) any more", lost.name, lost.description)
             name = self._box.state.model_name
-            self.drop_client()
+            self._desk.rest()  # what the user may have unplugged on purpose can wait for the next message
+            self._drop_client()
             self._box.show(EngineState(model_name=name))
+            self._box.report(LoadNotice(UserError(ErrorCode.DEVICE_GONE, device=lost.description, name=name)))
 
     # ---- the child's end ----
 
     def _start_client(self) -> EngineClient:
         self._outdated = False
+        self._second_look.forget()
         return self._child.start(graphics=self.loader.graphics)
 
     def _lose(self, error: UserError) -> None:
@@ -343,8 +330,31 @@ class EngineWorker:
             self._box.report(running.ended(FinishReason.ERROR, error=error))
         self._desk.rest()  # what killed the child could do so for ever
 
+    def _let_keep(self) -> None:
+        """The child writes what is worth keeping of a chat; that may take seconds."""
+        client = self._child.client
+        if client is None or self.loader.loaded is None or self._child.stalled:
+            return
+        if self._running is not None:
+            client.send(Cancel(self._running.job_id))
+        client.send(Unload(unload := next(self._ids)))
+        deadline = time.monotonic() + KEEP_S
+        while (left := deadline - time.monotonic()) > 0:
+            match client.receive(left):
+                case Unloaded(request_id=id_) if id_ == unload:
+                    return
+                case EngineLost() | EngineStalled():
+                    return
+                case _:
+                    pass
+
+    def _drop_client(self) -> None:
+        """End the child, if there is one; nothing is loaded then."""
+        self._end_client()
+        self.loader.forget()
+
     def _end_client(self) -> None:
-        self._unloading = self._probe = 0
+        self._unloading = 0
         self._child.end()
 
     def _set_stalled(self, stalled: bool) -> None:

@@ -2,7 +2,6 @@
 
 import time
 
-from app.domain.hardware import Hardware
 from app.services.engine_desk import EngineDesk
 from app.services.sleep_clock import SleepClock
 
@@ -36,10 +35,3 @@ class IdleWatch:
 
     def _until(self) -> float:
         return self._used + self._desk.idle_limit_s
-
-
-def gone_and_new(before: Hardware, after: Hardware) -> tuple[set[str], set[str]]:
-    """The devices that there were, and those that there were not before."""
-    known = {f"{device.name} {device.description}" for device in before.devices}
-    seen = {f"{device.name} {device.description}" for device in after.devices}
-    return known - seen, seen - known

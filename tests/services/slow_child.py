@@ -2,31 +2,31 @@
 
 import os
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from app.domain.errors import ErrorCode, UserError
 from app.engine import child
 from app.engine.child import ChildOptions
+from app.engine.frames import PipeEnd
 
 SLOW_TOKEN_S = 0.012
 CRAWLING_TOKEN_S = 0.08
 
 
-def slow(requests: Connection, events: Connection, options: ChildOptions) -> None:
+def slow(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real child with the real model, which takes its time: an answer lasts about a second."""
     _take_time(SLOW_TOKEN_S)
     child.run(requests, events, options)
 
 
-def crawling(requests: Connection, events: Connection, options: ChildOptions) -> None:
+def crawling(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The same at the pace of an old laptop: an answer lasts several seconds."""
     _take_time(CRAWLING_TOKEN_S)
     child.run(requests, events, options)
 
 
-def loads_slowly(requests: Connection, events: Connection, options: ChildOptions) -> None:
+def loads_slowly(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real child, which takes ten seconds to load a file named ``slow.gguf`` and can be stopped meanwhile."""
     from app.engine.llama.model import LlamaModel, LoadCancelledError
 
@@ -43,7 +43,7 @@ def loads_slowly(requests: Connection, events: Connection, options: ChildOptions
     child.run(requests, events, options)
 
 
-def breaks_once(requests: Connection, events: Connection, options: ChildOptions) -> None:
+def breaks_once(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """The real child, whose twentieth decode fails."""
     from app.engine.llama.context import LlamaContext
 
@@ -73,12 +73,12 @@ def _take_time(seconds: float) -> None:
     LlamaContext.decode = slow_decode  # type: ignore[method-assign]
 
 
-def dies_at_once(requests: Connection, events: Connection, options: ChildOptions) -> None:
+def dies_at_once(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """Ends before it has said anything."""
     os._exit(7)
 
 
-def talks_nonsense(requests: Connection, events: Connection, options: ChildOptions) -> None:
+def talks_nonsense(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
     """Sends bytes that are no frame, then waits for the end of its pipe."""
     events.send_bytes(b'{"type": "nonsense"}')
     requests.recv_bytes()

@@ -20,6 +20,7 @@ from app.engine.child import ChildOptions
 from app.engine.frames import PipeEnd
 
 MODEST = 8192
+CARD = "A card"
 
 
 def crashes_when_large(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
@@ -67,10 +68,10 @@ def first_decode_crashes_when_large(requests: PipeEnd, events: PipeEnd, options:
 
     prefill = LlamaContext.prefill
 
-    def dying_prefill(self: LlamaContext, *args: Any) -> bool:
+    def dying_prefill(self: LlamaContext, *args: Any, **named: Any) -> bool:
         if self.size > MODEST:
             os.abort()
-        return prefill(self, *args)
+        return prefill(self, *args, **named)
 
     LlamaContext.prefill = dying_prefill  # type: ignore[method-assign]
     child.run(requests, events, options)
@@ -95,20 +96,22 @@ def _before_loading(act: Callable[[Any, Callable[[float], bool]], None]) -> None
     LlamaModel.__init__ = behaving_load  # type: ignore[method-assign]
 
 
-def loses_its_card(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
-    """Sees a graphics card at first, and none when it looks again."""
+def has_a_card(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Sees a graphics card beside what there is, and plans for it; what runs there runs on the processor."""
     look = child._look  # pyright: ignore[reportPrivateUsage]
-    card = Device("CUDA0", "A card", DeviceKind.GRAPHICS, "CUDA", 12 << 30, 11 << 30)
-    looks = 0
+    card = Device("CUDA0", CARD, DeviceKind.GRAPHICS, "CUDA", 12 << 30, 11 << 30)
 
-    def look_again() -> Hardware:
-        nonlocal looks
-        looks += 1
+    def see_more() -> Hardware:
         seen = look()
-        return replace(seen, devices=(*seen.devices, card)) if looks == 1 else seen
+        return replace(seen, devices=(card, *seen.devices))
 
-    child._look = look_again  # pyright: ignore[reportPrivateUsage]
+    child._look = see_more  # pyright: ignore[reportPrivateUsage]
     child.run(requests, events, options)
+
+
+def says_nothing(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """Waits for the end of its pipe."""
+    requests.recv_bytes()
 
 
 STARVED_BYTES = 210 << 20
