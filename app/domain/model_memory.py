@@ -98,6 +98,15 @@ def first_device_layer(weights: ModelWeights, gpu_layers: int) -> int:
     return len(weights.layers) - max(0, min(gpu_layers, len(weights.layers) + 1) - 1)
 
 
+def output_stretches(weights: ModelWeights, gpu_layers: int, device: Device) -> bool:
+    """Whether the output matrix had better stay beside the device: with it on one that maps the file, the layers that
+    are not on the device would be held there, too. So in all files of ``llama-quantize``, which begin with it.
+    """
+    first = first_device_layer(weights, gpu_layers)
+    layers = weights.layers[first:]
+    return maps_files(device) and first > 0 and bool(layers) and weights.output_start < min(x.start for x in layers)
+
+
 def memory_of(weights: ModelWeights, plan: LoadPlan, device: Device | None) -> Memory:
     """What ``plan`` takes, with context and batch filled in. ``device`` is where its ``gpu_layers`` go."""
     if device is None or not plan.gpu_layers:
@@ -106,12 +115,15 @@ def memory_of(weights: ModelWeights, plan: LoadPlan, device: Device | None) -> M
     beyond = min(max(first, plan.cpu_experts), len(weights.layers))
     on_device = weights.bytes_before[-1] - weights.bytes_before[first]
     on_device -= weights.expert_bytes_before[beyond] - weights.expert_bytes_before[first]
-    on_device += weights.output_bytes + (weights.input_bytes if weights.tied else 0)
-    beside = weights.total_bytes - on_device + (weights.input_bytes if weights.tied else 0)
+    beside = weights.total_bytes - on_device
+    if not plan.output_beside:
+        # The embedding, where it is the output matrix as well, stands on both sides.
+        on_device += weights.output_bytes + (weights.input_bytes if weights.tied else 0)
+        beside -= weights.output_bytes
     split = first > 0 or (plan.cpu_experts > 0 and weights.mixed)
     outside = beside
     if plan.mapped and maps_files(device):
-        on_device = max(on_device, _stretch(weights, first))
+        on_device = max(on_device, _stretch(weights, first, output=not plan.output_beside))
         outside = max(0, weights.total_bytes - on_device)
     compute = compute_bytes(weights, plan)
     staging = int(_STAGING * weights.largest_matrix_bytes) if split else 0
@@ -145,11 +157,12 @@ def _beside(weights: ModelWeights, plan: LoadPlan) -> Memory:
     )
 
 
-def _stretch(weights: ModelWeights, first: int) -> int:
+def _stretch(weights: ModelWeights, first: int, *, output: bool) -> int:
     """The bytes of the file from the first to the last tensor of what is on the device."""
-    start = min((layer.start for layer in weights.layers[first:]), default=weights.output_start)
-    end = max((layer.end for layer in weights.layers[first:]), default=weights.output_end)
-    return max(end, weights.output_end) - min(start, weights.output_start)
+    places = [(layer.start, layer.end) for layer in weights.layers[first:]]
+    if output or not places:
+        places.append((weights.output_start, weights.output_end))
+    return max(end for _, end in places) - min(start for start, _ in places)
 
 
 def _stepped(tokens: int) -> int:

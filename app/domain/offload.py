@@ -10,7 +10,8 @@ Pure: from the weights (``app/gguf/weights.py``) and the hardware as it is now, 
 4. all on the processor.
 
 Metal works on the mapped file and holds the whole stretch between the first and the last tensor it gets, with experts
-that are not its own: there step 2 saves nothing and is left out.
+that are not its own: there step 2 saves nothing and is left out, and in step 3 the output matrix stays with the
+processor where the file begins with it.
 """
 
 from dataclasses import dataclass, replace

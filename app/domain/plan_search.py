@@ -7,7 +7,7 @@ from typing import Final
 from app.domain.hardware import Device, Hardware
 from app.domain.load_plan import CacheType, LoadPlan
 from app.domain.memory_room import AUTOMATIC, GRAPHICS, Room, chosen_device, room_of
-from app.domain.model_memory import Memory, cache_bytes, maps_files, memory_of
+from app.domain.model_memory import Memory, cache_bytes, maps_files, memory_of, output_stretches
 from app.domain.model_weights import ModelWeights
 from app.domain.plan_wishes import PlanWishes
 
@@ -202,7 +202,10 @@ class PlanSearch:
             # Integrated graphics other than Apple's cannot use the file's pages; repacked, they would stand twice.
             copies = self.room.shared and self.device is not None and not maps_files(self.device)
             mapped = not (copies and plan.gpu_layers) and not self._wishes.repacked
-        return replace(plan, mapped=True, repacked=bool(self._wishes.repacked)) if mapped else self._copied(plan)
+        if not mapped:
+            return self._copied(plan)
+        apart = self.device is not None and output_stretches(self._weights, plan.gpu_layers, self.device)
+        return replace(plan, mapped=True, repacked=bool(self._wishes.repacked), output_beside=apart)
 
     def _copied(self, plan: LoadPlan) -> LoadPlan:
         repacked = plan.gpu_layers == 0 if self._wishes.repacked is None else self._wishes.repacked

@@ -6,7 +6,7 @@ from dataclasses import replace
 from app.domain.hardware import Device, Hardware
 from app.domain.load_plan import CacheType, LoadPlan
 from app.domain.memory_room import room_of
-from app.domain.model_memory import maps_files, memory_of, shares_memory
+from app.domain.model_memory import maps_files, memory_of, output_stretches, shares_memory
 from app.domain.model_weights import ModelWeights
 from app.domain.offload import Planned
 from app.domain.plan_search import LEAST_CONTEXT, MODEST_CONTEXT, PROCESSOR_BATCH
@@ -55,6 +55,7 @@ def _steps(weights: ModelWeights, plan: LoadPlan, device: Device | None) -> Iter
         gpu_layers=0,
         device="",
         cpu_experts=0,
+        output_beside=False,
         flash_attention=True,
         threads=plan.threads if device is None else 0,
         mapped=True,
@@ -76,4 +77,5 @@ def _fewer(weights: ModelWeights, plan: LoadPlan, device: Device) -> LoadPlan:
     if weights.mixed and not maps_files(device) and plan.gpu_layers > layers and plan.cpu_experts < layers:
         return replace(plan, cpu_experts=layers - (layers - plan.cpu_experts) // 2)
     # The output matrix is one of them: alone it is not worth a device.
-    return replace(plan, gpu_layers=max(2, plan.gpu_layers // 2))
+    count = max(2, plan.gpu_layers // 2)
+    return replace(plan, gpu_layers=count, output_beside=output_stretches(weights, count, device))

@@ -163,6 +163,7 @@ def asks_as_much(plan: LoadPlan, other: LoadPlan) -> bool:
         (plan.device == other.device or plan.gpu_layers == other.gpu_layers == 0)
         and plan.gpu_layers >= other.gpu_layers
         and (plan.gpu_layers == 0 or plan.cpu_experts <= other.cpu_experts)
+        and plan.output_beside <= other.output_beside
         and plan.context >= other.context
         and _bits(plan.cache_type) >= _bits(other.cache_type)
         and plan.batch >= other.batch

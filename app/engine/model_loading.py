@@ -8,7 +8,6 @@ from app.domain import offload
 from app.domain.errors import ErrorCode, UserError
 from app.domain.hardware import Hardware
 from app.domain.load_plan import LoadPlan
-from app.domain.memory_room import PROCESSOR
 from app.domain.model_weights import ModelWeights
 from app.domain.offload import Planned, Verdict
 from app.domain.plan_wishes import PlanWishes
@@ -113,10 +112,7 @@ class ModelLoading:
             return ""
         if self.plan == self._planned.plan:
             return str(self._planned.explanation)
-        try:
-            told = offload.plan(self._weights, self._hardware, _wishes_for(self.plan)).explanation
-        except UserError:
-            return FAILED_BEFORE
+        told = offload.explained(self._weights, self._hardware, self.plan)
         return f"{told} {FAILED_BEFORE}"
 
     @property
@@ -133,20 +129,3 @@ class ModelLoading:
             return model_key(*files)
         except OSError:  # gone since its header was read; the child will say so
             return str(files[0])
-
-
-def _wishes_for(plan: LoadPlan) -> PlanWishes:
-    """The wishes that lead to just this plan, for its explanation."""
-    return PlanWishes(
-        context=plan.context,
-        threads=plan.threads,
-        batch=plan.batch,
-        device=plan.device if plan.gpu_layers else PROCESSOR,
-        gpu_layers=plan.gpu_layers,
-        cpu_experts=plan.cpu_experts,
-        cache_type=plan.cache_type,
-        flash_attention=plan.flash_attention,
-        mapped=plan.mapped,
-        repacked=plan.repacked,
-        locked=plan.locked,
-    )

@@ -15,7 +15,7 @@ from app.domain.hardware import Device, Hardware
 from app.engine.load_attempts import Lesson
 from app.files.atomic import write_atomically
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Raised when plans are made or carried out differently: what was learned before counts no more."""
 
 MOST_LESSONS = 64

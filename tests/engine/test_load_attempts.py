@@ -144,6 +144,7 @@ plans = st.builds(
     gpu_layers=st.sampled_from((0, 5, 25)),
     device=st.just("CUDA0"),
     cpu_experts=st.sampled_from((0, 12)),
+    output_beside=st.booleans(),
     cache_type=st.sampled_from(CacheType),
     flash_attention=st.booleans(),
     mapped=st.booleans(),

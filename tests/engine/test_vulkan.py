@@ -59,10 +59,10 @@ def test_a_model_answers_from_the_card() -> None:
     question = dialogue(QUESTION)
     sampling = Sampling(temperature=0, max_tokens=8)
     answers: list[str] = []
-    for layers in (0, 99):
+    for layers, beside in ((0, False), (3, True), (99, False)):
         with Engine().start() as engine:
             # Flash attention ends lavapipe 22.3.
-            plan = LoadPlan(context=512, gpu_layers=layers, flash_attention=False)
+            plan = LoadPlan(context=512, gpu_layers=layers, output_beside=beside, flash_attention=False)
             engine.client.send(Load(engine.new_id(), str(DEMO), plan))
             engine.expect(Loaded, timeout=SHADERS_S)
             engine.client.send(Generate(engine.new_id(), question, sampling))
@@ -70,4 +70,4 @@ def test_a_model_answers_from_the_card() -> None:
             assert finished.reason in (FinishReason.LENGTH, FinishReason.STOP)
             texts = [report.text for report in engine.reports if isinstance(report, ReasoningText | AnswerText)]
             answers.append("".join(texts))
-    assert answers[0] == answers[1] != ""
+    assert answers[0] == answers[1] == answers[2] != ""

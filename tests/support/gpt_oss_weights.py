@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.domain.model_weights import LayerWeights, ModelWeights
 
 VOCABULARY = 201_088
@@ -68,6 +70,17 @@ def gpt_oss(
 GPT_OSS_20B = gpt_oss("gpt-oss-20b", layers=24, experts=32)
 GPT_OSS_120B = gpt_oss("gpt-oss-120b", layers=36, experts=128)
 BENCH_SMALL = gpt_oss("bench-small", layers=8, experts=32, width=512, heads=16, kv_heads=4)
+
+
+def as_quantized(weights: ModelWeights) -> ModelWeights:
+    """With the tensors in ``llama-quantize``'s order: the output matrix, the embedding, then the layers."""
+    output = weights.output_end - weights.output_start
+    return replace(
+        weights,
+        output_start=HEADER_BYTES,
+        output_end=HEADER_BYTES + output,
+        layers=tuple(replace(layer, start=layer.start + output, end=layer.end + output) for layer in weights.layers),
+    )
 
 
 def dense(name: str = "llama-8b", *, layers: int = 32, layer_bytes: int = 136_000_000) -> ModelWeights:

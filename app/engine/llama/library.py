@@ -42,12 +42,16 @@ class TensorBufferOverride(ctypes.Structure):
     _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
 
 
-def expert_overrides(layers: int) -> ctypes.Array[TensorBufferOverride]:
-    """Keeps the experts of the first ``layers`` layers in the processor's memory; ends with an empty entry."""
-    overrides = (TensorBufferOverride * (layers + 1))()
-    for layer in range(layers):
-        pattern = rf"blk\.{layer}\.ffn_(gate|up|down|gate_up)_(ch|)exps".encode()
-        overrides[layer] = TensorBufferOverride(pattern, ggml.ggml_backend_cpu_buffer_type())
+def kept_beside(expert_layers: int, *, output: bool) -> ctypes.Array[TensorBufferOverride]:
+    """Keeps the experts of the first so many layers in the processor's memory, and with ``output`` the output matrix
+    (which may be the embedding); ends with an empty entry.
+    """
+    patterns = [rf"blk\.{layer}\.ffn_(gate|up|down|gate_up)_(ch|)exps" for layer in range(expert_layers)]
+    if output:
+        patterns.append("^(output|token_embd)")
+    overrides = (TensorBufferOverride * (len(patterns) + 1))()
+    for place, pattern in enumerate(patterns):
+        overrides[place] = TensorBufferOverride(pattern.encode(), ggml.ggml_backend_cpu_buffer_type())
     return overrides
 
 

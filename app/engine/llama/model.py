@@ -10,7 +10,7 @@ from app.domain.load_plan import LoadPlan
 from app.domain.printable import printable
 from app.engine.adapters import adapter_unfit, check_adapter
 from app.engine.llama.context import LlamaContext
-from app.engine.llama.library import LlamaLog, device_list, expert_overrides, ggml, llama
+from app.engine.llama.library import LlamaLog, device_list, ggml, kept_beside, llama
 from app.engine.load_errors import adapter_cause, load_error
 from app.engine.long_runs import bounded_runs
 from app.engine.protocol import Adapter
@@ -52,7 +52,7 @@ class LlamaModel:
         # Repacking makes prefill faster, but weights that are mapped as well stand twice then.
         parameters.use_extra_bufts = plan.repacked
         parameters.load_mode = _LOAD_MODES[plan.mapped, plan.locked]
-        overrides = expert_overrides(plan.cpu_experts)
+        overrides = kept_beside(plan.cpu_experts, output=plan.output_beside)
         parameters.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
         devices = device_list(plan.device)
         parameters.devices = ctypes.cast(devices, ctypes.c_void_p) if devices is not None else None

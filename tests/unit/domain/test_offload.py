@@ -7,7 +7,7 @@ import pytest
 from app.domain.hardware import Device, DeviceKind, Hardware
 from app.domain.model_weights import ModelWeights
 from app.domain.offload import Planned, Verdict, plan
-from tests.support.gpt_oss_weights import GPT_OSS_20B, GPT_OSS_120B
+from tests.support.gpt_oss_weights import GPT_OSS_20B, GPT_OSS_120B, as_quantized
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -61,6 +61,8 @@ MACHINES = {
     "M4 Max, 128 GB": mac("Apple M4 Max", 128, 115, 110_100),
     "4 GB card, 16 GB": pc(15.7, 9, nvidia("RTX 3050 Laptop GPU", 4096, 3300)),
     "6 GB card, 16 GB": pc(15.9, 9.5, nvidia("GTX 1660 SUPER", 6144, 5100)),
+    "6 GB card, 32 GB": pc(31.8, 23, nvidia("RTX 2060", 6144, 5200)),
+    "6 GB card, 64 GB": pc(63.7, 54, nvidia("RTX 3050", 6144, 5200)),
     "8 GB card, 8 GB": pc(7.8, 3.5, nvidia("RTX 2070", 8192, 7400)),
     "8 GB card, 16 GB": pc(15.8, 9.5, nvidia("RTX 4060", 8188, 7099)),
     "8 GB card, 32 GB": pc(31.8, 24, nvidia("RTX 4060", 8188, 7099)),
@@ -69,8 +71,11 @@ MACHINES = {
     "10 GB card, 32 GB": pc(31.9, 24, nvidia("RTX 3080", 10_240, 9000)),
     "12 GB card, 16 GB": pc(15.9, 9.5, nvidia("RTX 3060", 12_288, 11_200)),
     "12 GB card, 32 GB": pc(31.2, 23, nvidia("RTX 5070", 12_226, 11_013)),
+    "12 GB card, 64 GB": pc(63.7, 52, nvidia("RTX 4070", 12_282, 11_000)),
+    "16 GB card, 16 GB": pc(15.9, 9.5, nvidia("RTX 4060 Ti", 16_380, 15_100)),
     "16 GB card, 32 GB": pc(31.8, 24, nvidia("RTX 4080", 16_376, 15_225)),
     "16 GB AMD card, 64 GB, Linux": pc(62.7, 55, amd("RX 7800 XT", 16_368, 15_700), system="linux"),
+    "24 GB card, 16 GB": pc(15.9, 9.5, nvidia("RTX 3090", 24_576, 23_200)),
     "24 GB card, 32 GB, Linux": pc(31.3, 27, nvidia("RTX 3090", 24_576, 23_500), system="linux"),
     "24 GB card, 64 GB": pc(63.7, 52, nvidia("RTX 4090", 24_564, 22_900)),
     "32 GB card, 96 GB": pc(95.3, 80, nvidia("RTX 5090", 32_607, 30_900)),
@@ -99,6 +104,8 @@ EXPECTED_20B = {
     "M4 Max, 128 GB": Row(25, 0, 131_072, "mapped", "fits"),
     "4 GB card, 16 GB": Row(25, 23, 8192, "mapped", "tight"),
     "6 GB card, 16 GB": Row(25, 19, 16_384, "mapped", "fits"),
+    "6 GB card, 32 GB": Row(25, 18, 16_384, "copied", "fits"),
+    "6 GB card, 64 GB": Row(25, 18, 16_384, "copied", "fits"),
     "8 GB card, 8 GB": Row(25, 12, 4096, "mapped", "too-small"),
     "8 GB card, 16 GB": Row(25, 15, 32_768, "mapped", "fits"),
     "8 GB card, 32 GB": Row(25, 15, 32_768, "copied", "fits"),
@@ -107,8 +114,11 @@ EXPECTED_20B = {
     "10 GB card, 32 GB": Row(25, 10, 32_768, "copied", "fits"),
     "12 GB card, 16 GB": Row(25, 5, 32_768, "copied", "fits"),
     "12 GB card, 32 GB": Row(25, 5, 32_768, "copied", "fits"),
+    "12 GB card, 64 GB": Row(25, 5, 32_768, "copied", "fits"),
+    "16 GB card, 16 GB": Row(25, 0, 32_768, "mapped", "fits"),
     "16 GB card, 32 GB": Row(25, 0, 32_768, "mapped", "fits"),
     "16 GB AMD card, 64 GB, Linux": Row(25, 0, 32_768, "mapped", "fits"),
+    "24 GB card, 16 GB": Row(25, 0, 131_072, "mapped", "fits"),
     "24 GB card, 32 GB, Linux": Row(25, 0, 131_072, "mapped", "fits"),
     "24 GB card, 64 GB": Row(25, 0, 65_536, "mapped", "fits"),
     "32 GB card, 96 GB": Row(25, 0, 131_072, "mapped", "fits"),
@@ -135,6 +145,8 @@ EXPECTED_120B = {
     "M4 Max, 128 GB": Row(37, 0, 131_072, "mapped", "fits"),
     "4 GB card, 16 GB": Row(35, 36, 4096, "mapped", "too-small"),
     "6 GB card, 16 GB": Row(37, 35, 4096, "mapped", "too-small"),
+    "6 GB card, 32 GB": Row(37, 35, 4096, "mapped", "too-small"),
+    "6 GB card, 64 GB": Row(37, 35, 8192, "mapped", "tight"),
     "8 GB card, 8 GB": Row(37, 34, 4096, "mapped", "too-small"),
     "8 GB card, 16 GB": Row(37, 34, 4096, "mapped", "too-small"),
     "8 GB card, 32 GB": Row(37, 34, 4096, "mapped", "too-small"),
@@ -143,8 +155,11 @@ EXPECTED_120B = {
     "10 GB card, 32 GB": Row(37, 33, 4096, "mapped", "too-small"),
     "12 GB card, 16 GB": Row(37, 32, 4096, "mapped", "too-small"),
     "12 GB card, 32 GB": Row(37, 32, 4096, "mapped", "too-small"),
+    "12 GB card, 64 GB": Row(37, 32, 8192, "mapped", "tight"),
+    "16 GB card, 16 GB": Row(37, 29, 4096, "mapped", "too-small"),
     "16 GB card, 32 GB": Row(37, 29, 4096, "mapped", "too-small"),
     "16 GB AMD card, 64 GB, Linux": Row(37, 29, 8192, "mapped", "fits"),
+    "24 GB card, 16 GB": Row(37, 25, 4096, "mapped", "too-small"),
     "24 GB card, 32 GB, Linux": Row(37, 25, 4096, "mapped", "too-small"),
     "24 GB card, 64 GB": Row(37, 26, 32_768, "mapped", "fits"),
     "32 GB card, 96 GB": Row(37, 21, 32_768, "copied", "fits"),
@@ -160,6 +175,16 @@ EXPECTED_120B = {
     "Snapdragon laptop, 32 GB": Row(0, 0, 4096, "mapped", "too-small"),
     "Ryzen AI Max, 128 GB": Row(37, 0, 131_072, "copied", "fits"),
 }
+
+
+# Files that begin with the output matrix: it is on the device where all layers are, else beside.
+EXPECTED_QUANTIZED = [
+    ("M1, 16 GB", GPT_OSS_20B, Row(23, 0, 8192, "mapped", "tight"), True),
+    ("M3, 16 GB, newer system", GPT_OSS_20B, Row(24, 0, 8192, "mapped", "tight"), True),
+    ("M2, 24 GB", GPT_OSS_20B, Row(25, 0, 65_536, "mapped", "fits"), False),
+    ("M4 Max, 64 GB", GPT_OSS_120B, Row(26, 0, 8192, "mapped", "tight"), True),
+    ("8 GB card, 16 GB", GPT_OSS_20B, Row(25, 15, 32_768, "mapped", "fits"), False),
+]
 
 
 def row(planned: Planned) -> Row:
@@ -178,10 +203,17 @@ def test_a_machine(name: str, weights: ModelWeights, expected: dict[str, Row]) -
     chosen = planned.plan
     assert (planned.device.name if planned.device else "") == chosen.device
     assert chosen.batch == (512 if chosen.gpu_layers else 256)
+    assert not chosen.output_beside
     assert (chosen.cache_type.value, chosen.flash_attention, chosen.locked) == ("f16", True, False)
     # A processor that only feeds a card wants few threads; elsewhere the engine knows the cores.
     assert chosen.threads == (4 if chosen.gpu_layers > len(weights.layers) and not chosen.cpu_experts else 0)
     assert (planned.advice is None) is (planned.verdict is Verdict.FITS)
+
+
+@pytest.mark.parametrize(("name", "weights", "expected", "beside"), EXPECTED_QUANTIZED)
+def test_a_file_that_begins_with_the_output(name: str, weights: ModelWeights, expected: Row, beside: bool) -> None:
+    planned = plan(as_quantized(weights), MACHINES[name])
+    assert (row(planned), planned.plan.output_beside) == (expected, beside)
 
 
 @pytest.mark.parametrize(

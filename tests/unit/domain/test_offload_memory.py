@@ -6,9 +6,16 @@ import pytest
 
 from app.domain.hardware import Device, DeviceKind
 from app.domain.load_plan import CacheType, LoadPlan
-from app.domain.model_memory import cache_bytes, compute_bytes, first_device_layer, memory_of, shares_memory
+from app.domain.model_memory import (
+    cache_bytes,
+    compute_bytes,
+    first_device_layer,
+    memory_of,
+    output_stretches,
+    shares_memory,
+)
 from app.domain.model_weights import ModelWeights
-from tests.support.gpt_oss_weights import BENCH_SMALL, GPT_OSS_20B, GPT_OSS_120B, dense
+from tests.support.gpt_oss_weights import BENCH_SMALL, GPT_OSS_20B, GPT_OSS_120B, as_quantized, dense
 
 MIB = 1 << 20
 CARD = Device("CUDA0", "NVIDIA GeForce RTX 4060", DeviceKind.GRAPHICS, "CUDA", 8 << 30, 7 << 30)
@@ -147,6 +154,23 @@ def test_metal_maps_the_whole_stretch() -> None:
     turned = replace(GPT_OSS_20B, output_start=0, output_end=GPT_OSS_20B.output_bytes)
     whole = memory_of(turned, replace(plan, gpu_layers=11, cpu_experts=0), APPLE)
     assert whole.device_weights == GPT_OSS_20B.layers[-1].end
+
+
+@pytest.mark.parametrize("model", [GPT_OSS_20B, dense()])
+def test_the_output_beside_metal(model: ModelWeights) -> None:
+    layers = len(model.layers)
+    weights = model if model.tied else as_quantized(model)
+    plan = LoadPlan(context=8192, batch=512, gpu_layers=11)
+    ten = sum(layer.total_bytes for layer in model.layers[-10:])
+    assert memory_of(weights, plan, APPLE).device_weights > 2 * ten
+    beside = memory_of(weights, replace(plan, output_beside=True), APPLE)
+    assert (beside.device_weights, beside.mapped_weights) == (ten, weights.total_bytes - ten)
+    copied = memory_of(weights, replace(plan, output_beside=True, mapped=False), APPLE)
+    assert (copied.device_weights, copied.ram_weights) == (ten, weights.total_bytes - ten)
+    # Only there, and only where layers would be held that are not on the device.
+    assert [output_stretches(weights, count, APPLE) for count in (2, layers, layers + 1)] == [True, True, False]
+    assert not output_stretches(weights, 11, CARD)
+    assert not output_stretches(GPT_OSS_20B, 11, APPLE)
 
 
 def test_an_integrated_device_shares_the_memory() -> None:

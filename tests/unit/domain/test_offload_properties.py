@@ -14,12 +14,14 @@ from app.domain.model_weights import ModelWeights
 from app.domain.offload import Planned, Verdict, plan
 from app.domain.plan_wishes import PlanWishes
 from app.domain.safer_plans import safer
-from tests.support.gpt_oss_weights import BENCH_SMALL, GPT_OSS_20B, GPT_OSS_120B, dense
+from tests.support.gpt_oss_weights import BENCH_SMALL, GPT_OSS_20B, GPT_OSS_120B, as_quantized, dense
 
 GIB = 1 << 30
 MIB = 1 << 20
 
-models = st.sampled_from([GPT_OSS_20B, GPT_OSS_120B, BENCH_SMALL, dense(), dense(layer_bytes=500_000_000)])
+models = st.sampled_from(
+    [GPT_OSS_20B, as_quantized(GPT_OSS_20B), GPT_OSS_120B, BENCH_SMALL, dense(), dense(layer_bytes=500_000_000)]
+)
 kinds = st.sampled_from(
     [
         (DeviceKind.GRAPHICS, "CUDA", "NVIDIA GeForce RTX 4080"),

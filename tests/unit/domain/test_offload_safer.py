@@ -9,7 +9,7 @@ from app.domain.load_plan import CacheType, LoadPlan
 from app.domain.offload import plan
 from app.domain.plan_wishes import PlanWishes
 from app.domain.safer_plans import safer
-from tests.support.gpt_oss_weights import GPT_OSS_20B, GPT_OSS_120B, dense
+from tests.support.gpt_oss_weights import GPT_OSS_20B, GPT_OSS_120B, as_quantized, dense
 
 GIB = 1 << 30
 CARD = Device("CUDA0", "NVIDIA GeForce RTX 4060", DeviceKind.GRAPHICS, "CUDA", 8 * GIB, 7 * GIB)
@@ -55,6 +55,16 @@ def test_on_metal_whole_layers_leave_the_device() -> None:
     machine = Hardware("darwin", "", 8, 24 * GIB, 20 * GIB, (APPLE,))
     plans = safer(GPT_OSS_20B, machine, plan(GPT_OSS_20B, machine))
     assert [(p.gpu_layers, p.cpu_experts, p.mapped) for p in plans[:2]] == [(12, 0, True)] * 2
+
+
+def test_on_metal_the_output_stays_where_it_would_bring_other_layers() -> None:
+    weights = as_quantized(GPT_OSS_20B)
+    machine = Hardware("darwin", "", 8, 24 * GIB, 20 * GIB, (APPLE,))
+    planned = plan(weights, machine)
+    plans = safer(weights, machine, planned)
+    assert not planned.plan.output_beside
+    assert [(p.gpu_layers, p.output_beside) for p in plans[:2]] == [(12, True)] * 2
+    assert [(p.gpu_layers, p.output_beside) for p in plans[-2:]] == [(0, False)] * 2
 
 
 def test_an_integrated_device_copies_still() -> None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from app.domain.errors import ErrorCode, UserError
 from app.domain.generation import Sampling
+from app.domain.load_plan import CacheType
+from app.domain.plan_wishes import PlanWishes
 from app.domain.setting import LONGEST_TEXT, Choice, Group, Kind, Setting, Value
 from app.domain.settings import (
     CONTEXT_LENGTH,
@@ -218,6 +220,37 @@ def test_sampling_follows_the_settings() -> None:
     ]:
         settings = settings.with_value(setting, value)
     assert settings.sampling() == Sampling(0.5, 0.9, 40, 0.05, 1.1, 7, 512)
+
+
+def test_wishes_follow_the_settings() -> None:
+    assert Settings().wishes() == PlanWishes()
+    wanted = {
+        "hardware.device": "graphics",
+        "hardware.gpu_layers": 0,
+        "hardware.cpu_experts": 12,
+        "hardware.threads": 3,
+        "hardware.cache_type": "q8_0",
+        "hardware.flash_attention": "on",
+        "hardware.memory_mapping": "off",
+        "hardware.repacking": "on",
+        "hardware.memory_lock": True,
+        CONTEXT_LENGTH.key: 16_384,
+    }
+    settings = Settings()
+    for key, value in wanted.items():
+        settings = settings.with_value(setting_of(key), value)
+    assert settings.wishes() == PlanWishes(
+        context=16_384,
+        threads=3,
+        device="graphics",
+        gpu_layers=0,
+        cpu_experts=12,
+        cache_type=CacheType.Q8_0,
+        flash_attention=True,
+        mapped=False,
+        repacked=True,
+        locked=True,
+    )
 
 
 def test_the_document_is_up_to_date() -> None:
