@@ -120,7 +120,7 @@ class Answer:
         parse, take, cancelled = self._parser.decode, self._deltas.take, self._cancelled.is_set
         now, use_threads = time.perf_counter, loaded.context.use_threads
         pace = loaded.pace if self._request.sampling.seed is None else loaded.steady_pace()
-        use_threads(loaded.context.all_threads if pace is None else pace.threads)
+        use_threads(loaded.context.all_threads if pace is None else pace.begin(now()))
         stops = loaded.format.stops
         # The last token of an answer need not be in memory, so one more is sampled than there is room.
         limit = loaded.context.size - len(loaded.memory.tokens) + 1

@@ -81,6 +81,12 @@ class ThreadPace:
         """For the next token."""
         return self._levels[self._level if self._trial is None else self._trial]
 
+    def begin(self, now: float) -> int:
+        """An answer begins; the number for its first token: a core that is held by then is not waited for."""
+        if self._trial is None:
+            self._give_up_held(now)
+        return self.threads
+
     def took(self, seconds: float, now: float) -> int:
         """A token has taken this time with `threads`, up to ``now``; the number for the next one."""
         if len(self._levels) > 1:
@@ -93,8 +99,7 @@ class ThreadPace:
     def _settled(self, seconds: float, now: float) -> None:
         self._times.append(seconds)
         free = free_cores(self._levels[0], self._others())
-        if free < self.threads and now >= self._distrusted:
-            self._move(next(level for level, count in enumerate(self._levels) if count <= free), now)
+        if self._give_up_held(now):
             return
         if len(self._times) < WINDOW // 2:
             return
@@ -110,6 +115,13 @@ class ThreadPace:
             self._trial = min(self._level + self._reach, len(self._levels) - 1)
         elif more and now >= self._next_up and (free > self.threads or now >= self._next_blind):
             self._trial = self._level - 1
+
+    def _give_up_held(self, now: float) -> bool:
+        free = free_cores(self._levels[0], self._others())
+        if free >= self.threads or now < self._distrusted:
+            return False
+        self._move(next(level for level, count in enumerate(self._levels) if count <= free), now)
+        return True
 
     def _tries(self, trial: int, seconds: float, now: float) -> None:
         self._tried.append(seconds)
@@ -164,6 +176,10 @@ class SteadyPace:
         self._others = others
         self._most = most
         self.threads = most
+
+    def begin(self, now: float) -> int:
+        """As `ThreadPace.begin`."""
+        return self.took(0.0, now)
 
     def took(self, seconds: float, now: float) -> int:
         """As `ThreadPace.took`; times do not count."""

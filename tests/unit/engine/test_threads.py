@@ -168,6 +168,26 @@ def test_a_neighbour_is_noticed_at_once_and_costs_no_trials() -> None:
     assert run.speed(0, 5) > 0.96 / 0.009
 
 
+def test_an_answer_that_begins_beside_a_neighbour_waits_for_no_core() -> None:
+    for pace in (ThreadPace(4, lambda: 2.0), SteadyPace(4, lambda: 2.0)):
+        assert pace.threads == 4
+        assert pace.begin(7.0) == pace.threads == 2
+
+
+def test_an_answer_begins_with_all_threads_where_no_core_is_held() -> None:
+    for pace in (ThreadPace(4), SteadyPace(4, lambda: 0.0)):
+        assert pace.begin(7.0) == 4
+
+
+def test_an_answer_that_begins_in_a_trial_goes_on_with_it() -> None:
+    pace = ThreadPace(2)
+    now = 0.0
+    while pace.threads == 2:
+        now += 0.01
+        pace.took(0.01, now)
+    assert pace.begin(now) == 1
+
+
 def test_a_neighbour_that_gives_way_is_no_reason() -> None:
     """One of low priority: busy, and yet all threads are as fast as ever."""
     run = simulate(ThreadPace(2, lambda: 0.9), lambda n, _now: 0.01 if n == 2 else 0.02, BLIND_S + DISTRUST_S)
