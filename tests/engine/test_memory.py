@@ -28,6 +28,12 @@ def test_logits_are_those_of_the_same_batches_read_anew() -> None:
     assert result.done["compared"] > 30
 
 
+def test_chats_that_are_kept_and_restored(tmp_path: Path) -> None:
+    result = tried(Trial(str(DEMO), PLAN, seeds=(10,), steps=30, folder=str(tmp_path)))
+    assert result.problems == []
+    assert result.done["restored after a restart"] > 1
+
+
 def test_a_narrow_window_of_a_random_model(tmp_path: Path) -> None:
     model = random_gpt_oss(tmp_path / "random.gguf", DEMO, window=20)
     result = tried(Trial(str(model), PLAN, seeds=(3,), steps=25))
@@ -92,6 +98,7 @@ def test_a_few_large_moments_to_go_back_to(bound: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 130))
-def test_many_more_chats(seed: int) -> None:
-    result = tried(Trial(str(DEMO), PLAN, seeds=(seed,), steps=60))
+def test_many_more_chats(tmp_path: Path, seed: int) -> None:
+    result = tried(Trial(str(DEMO), PLAN, seeds=(seed,), steps=60, folder=str(tmp_path)))
     assert result.problems == []
+    assert result.done["restored after a restart"] > 0

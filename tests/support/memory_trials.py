@@ -27,6 +27,7 @@ from app.engine.protocol import (
     Event,
     Finished,
     Generate,
+    Keeping,
     Load,
     PromptReady,
     ReasoningText,
@@ -45,7 +46,8 @@ PATIENCE_S = 240.0
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What a child goes through. ``steps`` random steps for each seed. ``margins``: compare other batches too;
-    ``checkpoints``: there are so many at most.
+    ``checkpoints``: there are so many at most. ``folder``: memories are kept there, and the session ends and begins
+    again now and then.
     """
 
     model: str
@@ -54,6 +56,7 @@ class Trial:
     steps: int
     margins: bool = True
     checkpoints: int = MOST
+    folder: str = ""
 
 
 @dataclass(slots=True)
@@ -169,23 +172,42 @@ class Machine:
         load_backends(log, graphics=False)
         self.events: list[Event] = []
         self.session = EngineSession(self.events.append, log)
-        self.session.load(Load(1, trial.model, trial.plan), Flag())
+        self.trial = trial
+        self.restored = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        trial = self.trial
+        keeping = Keeping(trial.folder, 100_000_000 if trial.folder else 0, least_s=0.0)
+        self.session.load(Load(1, trial.model, trial.plan, keeping=keeping), Flag())
         loaded: Any = self.session._loaded  # pyright: ignore[reportPrivateUsage]
         self.loaded = loaded
         self.checkpoints: Any = loaded.memory._checkpoints
         self.checkpoints._most = trial.checkpoints
-        self.margins = trial.margins
         self._reference = loaded.model.context(trial.plan)
         self._reference_fed: list[tuple[tuple[int, int], list[int]]] = []
         self._other = loaded.model.context(replace(trial.plan, batch=trial.plan.batch * 3 + 1))
         self._watch(loaded.context)
         self.live = False
         self.decoded = 0
+        adopt = loaded.memory.adopt
+
+        def adopted(image: Any) -> bool:
+            fits: bool = adopt(image)
+            self.restored += fits
+            return fits
+
+        loaded.memory.adopt = adopted
+
+    def restart(self) -> None:
+        """End, with all that is done then, and begin again."""
+        self.close()
+        self._begin()
 
     def close(self) -> None:
         self._reference.close()
         self._other.close()
-        self.session.unload()
+        self.session.close()
 
     def _watch(self, context: Any) -> None:
         """Note whether the context's logits are those of what is in memory."""
@@ -229,7 +251,7 @@ class Machine:
         here, there = _logits(self.loaded), _logits(self.loaded, self._reference)
         if here.tobytes() != there.tobytes():
             return f"{max(abs(a - b) for a, b in zip(here, there, strict=True))} off at {len(memory.tokens)} tokens"
-        return self._compare_margin(here) if self.margins else ""
+        return self._compare_margin(here) if self.trial.margins else ""
 
     def _compare_margin(self, here: Any) -> str:
         tokens = self.loaded.memory.tokens
@@ -286,9 +308,11 @@ class Walk:
 
     def go(self, steps: int) -> None:
         for number in range(steps):
-            step = self._rng.choice(
-                (self._send, self._send, self._edit, self._regenerate, self._switch, self._settle, self._settle)
-            )
+            kinds: list[Callable[[], None]] = [self._send, self._send, self._edit, self._regenerate, self._switch]
+            kinds += [self._settle, self._settle]
+            if self._machine.trial.folder:
+                kinds.append(self._restart)
+            step = self._rng.choice(kinds)
             step()
             self._result.note_most("most checkpoints", len(list(self._machine.checkpoints)))
             if self._machine.live and self._machine.loaded.memory.tokens:
@@ -332,6 +356,15 @@ class Walk:
         self._result.count("switched")
         self._send()
 
+    def _restart(self) -> None:
+        """The program ends and begins again, and the same chat goes on."""
+        self._machine.restart()
+        self._result.count("restarted")
+        before = self._machine.restored
+        self._send()
+        if self._machine.restored > before:
+            self._result.count("restored after a restart")
+
     def _settle(self) -> None:
         """A plain answer, and idle time, long enough or not."""
         machine = self._machine
@@ -360,7 +393,8 @@ class Walk:
             )
             flag = rng.choice(stops)
         before = len(machine.events)
-        machine.session.generate(Generate(self._id, dialogue, sampling, settle=SettleWhen.ALWAYS), flag)
+        chat = str(self._chat) if machine.trial.folder else ""
+        machine.session.generate(Generate(self._id, dialogue, sampling, chat, SettleWhen.ALWAYS), flag)
         events = machine.events[before:]
         finished = events[-1]
         assert isinstance(finished, Finished), events[-1]
