@@ -111,7 +111,8 @@ class NumberEditor:
             self._row.setSpacing(px(12))
 
     def set_room(self, room: int) -> None:
-        """The slider gives way."""
+        """The slider gives way, then the number."""
+        self.field.set_room(room)
         if self.slider is not None:
             self.slider.setVisible(room >= self.field.sizeHint().width() + self.slider.minimumWidth() + 12)
 

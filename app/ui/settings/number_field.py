@@ -70,11 +70,22 @@ class NumberField(QFrame):
         """Draw in these colours and sizes."""
         px = scaled(theme)
         widest = max(len(self._text(self._setting.maximum or 0)), len(self._setting.special_label), 4)
-        self.line.setFixedWidth(px(20) + widest * px(8))
+        self._least, self._wanted = px(40), px(20) + widest * px(8)
+        self._button_sizes = px(22), px(28)
+        self.line.setFixedWidth(self._wanted)
         for button, name in ((self.less, "minus"), (self.more, "plus")):
             button.setIcon(icon(name, theme.colours.muted, px(14)))
             button.setIconSize(QSize(px(14), px(14)))
             button.setFixedSize(px(28), px(28))
+
+    def set_room(self, room: int) -> None:
+        """The buttons give way a little, then the number: a long one moves under the cursor."""
+        narrow, usual = self._button_sizes
+        around = self.sizeHint().width() - self.line.width() - self.less.width() - self.more.width()
+        button = usual if around + self._wanted + 2 * usual <= room else narrow
+        for each in (self.less, self.more):
+            each.setFixedWidth(button)
+        self.line.setFixedWidth(max(self._least, min(self._wanted, room - around - 2 * button)))
 
     def set_value(self, value: int | float) -> None:
         """Show this value."""

@@ -26,6 +26,7 @@ from app.ui.theme import Theme
 COLUMN = 760  # pixels at 100%
 GROUPS_FROM = 680
 BESIDE_FROM = 520
+TIGHT = 300
 SCROLL_BAR = 12  # pixels, at any text size
 
 
@@ -125,7 +126,6 @@ class SettingsPane(QWidget):
         self._side_rows.setContentsMargins(px(12), px(28), px(12), px(12))
         self._side_rows.setSpacing(px(12))
         self._column.setMaximumWidth(px(COLUMN))
-        self._page_rows.setContentsMargins(px(20), px(28), px(20), px(28))
         self._page_rows.setSpacing(px(26))
         self.search.set_theme(theme)
         for section in self.sections:
@@ -178,6 +178,8 @@ class SettingsPane(QWidget):
         elif beside and self.search.parent() is not self._side:
             self._side_rows.insertWidget(1, self.search)
         room = self.width() - (self._side.width() if beside else 0)
+        aside = px(20) if room >= px(TIGHT) else px(8)
+        self._page_rows.setContentsMargins(aside, px(28), aside, px(28))
         margins = self._page_rows.contentsMargins()
         inside = min(room, px(COLUMN)) - margins.left() - margins.right() - SCROLL_BAR - 2
         for row in self.rows.values():

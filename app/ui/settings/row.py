@@ -12,6 +12,8 @@ from app.ui.shell.status_line import StateDot
 from app.ui.shell.style import scaled
 from app.ui.theme import Theme
 
+TIGHT = 260  # pixels at 100%
+
 
 class SettingRow(QWidget):
     """``entered(str, object)``: key and entry; ``reset_requested(str)``: back to the default."""
@@ -85,13 +87,19 @@ class SettingRow(QWidget):
 
     def set_room(self, room: int, narrow: bool) -> None:
         """Where there is little room (pixels), or much to write, the editor stands below the words."""
+        px = scaled(self._theme)
+        aside = px(18) if room >= px(TIGHT) else px(10)
+        self._row.setContentsMargins(aside, px(14), aside, px(14))
         margins = self._row.contentsMargins()
         inside = room - margins.left() - margins.right()
         beside = 2 * self._title.spacing() + self.changed_dot.width() + self.reset_button.width()
         # A label that may wrap does so before it has to.
         self._label.setWordWrap(self._label.fontMetrics().horizontalAdvance(self._label.text()) > inside - beside)
         self.editor.set_room(inside)
-        below = narrow or self.setting.multiline
+        wanted = (
+            self._label.minimumSizeHint().width() + beside + self._row.spacing() + self.editor.widget.sizeHint().width()
+        )
+        below = narrow or self.setting.multiline or wanted > inside
         direction = QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
         self._row.setDirection(direction)
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignTrailing
@@ -101,8 +109,8 @@ class SettingRow(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""
+        self._theme = theme
         px = scaled(theme)
-        self._row.setContentsMargins(px(18), px(14), px(18), px(14))
         self._row.setSpacing(px(16))
         self._words.setSpacing(px(2))
         self._title.setSpacing(px(8))

@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.domain.setting import Group, Kind, Setting, Value
@@ -10,7 +10,8 @@ from app.domain.settings import SETTINGS, TEMPERATURE, TEXT_SIZE, THEME, in_grou
 from app.services.settings_service import SettingsService
 from app.ui.settings.editors import ChoiceEditor, NumberEditor, SwitchEditor, TextEditor
 from app.ui.settings.pane import SettingsPane
-from app.ui.theme import Theme
+from app.ui.shell.style import shell_sheet
+from app.ui.theme import Theme, apply_theme
 
 LEFT, Key = Qt.MouseButton.LeftButton, Qt.Key
 SHOWN = [setting for setting in SETTINGS if not setting.hidden]
@@ -196,6 +197,26 @@ def test_narrow_the_groups_give_way_and_nothing_is_cut(qtbot: QtBot, pane: Setti
     qtbot.waitUntil(lambda: all(row.mapTo(pane, row.rect().topRight()).x() <= pane.width() for row in rows))
     for row in rows:
         assert row.editor.widget.minimumSizeHint().width() <= row.width()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("width", [396, 424, 816, 1036, 1516])
+def test_at_no_size_there_is_anything_to_scroll_to_at_the_side(
+    qtbot: QtBot, settings: SettingsService, theme: Theme, qapp: QApplication, scale: float, width: int
+) -> None:
+    large = Theme.for_palette(dark=False, scale=scale)
+    apply_theme(qapp, large, shell_sheet(large))
+    pane = SettingsPane(settings, large)
+    qtbot.addWidget(pane)
+    pane.resize(width, 700)
+    pane.show()
+    for row in pane.rows.values():  # the marks of changed values take room too
+        row.changed_dot.show()
+        row.reset_button.show()
+    page = pane.area.widget()
+    assert page is not None
+    qtbot.waitUntil(lambda: page.width() == pane.area.viewport().width())
+    apply_theme(qapp, theme, shell_sheet(theme))
 
 
 def test_everything_has_a_name_and_can_be_reached(qtbot: QtBot, pane: SettingsPane) -> None:
