@@ -313,6 +313,7 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.message_bar.set_most(self.height() // 4)
         self._place_toast()
         self.drop_zone.setGeometry(self.rect().adjusted(12, 12, -12, -12))
 

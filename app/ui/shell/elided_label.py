@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 class ElidedLabel(QLabel):
     """Shows as much of ``full_text`` as fits; the whole is its tooltip and its accessible name.
 
-    A hint is always in the tooltip, and is the accessible description.
+    Where it does not fit, a shorter text may stand for it, and is shortened in its turn. A hint is always in the
+    tooltip, and is the accessible description.
     """
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
@@ -17,6 +18,7 @@ class ElidedLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._full = ""
+        self._shorter = ""
         self._hint = ""
         self.set_full_text(text)
 
@@ -25,9 +27,17 @@ class ElidedLabel(QLabel):
         """The text, whole."""
         return self._full
 
-    def set_full_text(self, text: str, hint: str = "") -> None:
+    @property
+    def shown_text(self) -> str:
+        """What can be read of it now."""
+        room = self.contentsRect().width()
+        text = self._shorter if self._shorter and self._is_cut() else self._full
+        return self.fontMetrics().elidedText(text, self.mode, room)
+
+    def set_full_text(self, text: str, hint: str = "", shorter: str = "") -> None:
         """Show another text."""
         self._full = text
+        self._shorter = shorter
         self._hint = hint
         self.setText(text)
         self.setAccessibleName(text)
@@ -45,10 +55,11 @@ class ElidedLabel(QLabel):
         del event
         painter = QPainter(self)
         room = self.contentsRect()
-        text = self.fontMetrics().elidedText(self._full, self.mode, room.width())
         painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(room, self.alignment() | Qt.TextFlag.TextSingleLine, text)
+        painter.drawText(room, self.alignment() | Qt.TextFlag.TextSingleLine, self.shown_text)
 
     def _tell(self) -> None:
-        cut = self.fontMetrics().horizontalAdvance(self._full) > self.contentsRect().width()
-        self.setToolTip("\n".join(part for part in (self._full if cut else "", self._hint) if part))
+        self.setToolTip("\n".join(part for part in (self._full if self._is_cut() else "", self._hint) if part))
+
+    def _is_cut(self) -> bool:
+        return self.fontMetrics().horizontalAdvance(self._full) > self.contentsRect().width()

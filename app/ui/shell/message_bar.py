@@ -4,16 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QEnterEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from app.domain.errors import UserError
 from app.ui.icons import icon
+from app.ui.shell.bounded_words import BoundedWords
 from app.ui.shell.error_text import remedy, what
 from app.ui.shell.style import restyle, scaled
 from app.ui.theme import Theme
 
 UNDO_TIME = 10_000  # ms that an offer to undo stays
+WORDS = 220  # pixels at 100% that words need beside a button
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class MessageBar(QFrame):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.action_button = QToolButton()
+        self.action_button = QToolButton(self)
         self.action_button.setObjectName("barAction")
         self.action_button.clicked.connect(self._act)
         self.action_button.hide()
@@ -57,15 +59,13 @@ class MessageBar(QFrame):
         self.close_button.setAccessibleName(self.tr("Close this message"))
         self.close_button.setToolTip(self.tr("Close"))
         self.close_button.clicked.connect(self.close_current)
-        words = QVBoxLayout()
-        words.setSpacing(1)
-        words.addWidget(self._what)
-        words.addWidget(self._remedy)
-        self._row = QHBoxLayout(self)
-        self._row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        self._row.addLayout(words, 1)
-        self._row.addWidget(self.action_button)
-        self._row.addWidget(self.close_button)
+        self.words = BoundedWords(self._what, self._remedy)
+        self._row = QGridLayout(self)
+        self._row.addWidget(self._mark, 0, 0, Qt.AlignmentFlag.AlignTop)
+        self._row.addWidget(self.words, 0, 1)
+        self._row.addWidget(self.close_button, 0, 3)
+        self._row.setColumnStretch(1, 1)
+        self._place: tuple[int, int, int, int] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -99,6 +99,10 @@ class MessageBar(QFrame):
         """How long a notice stays that goes by itself."""
         self._timer.setInterval(milliseconds)
 
+    def set_most(self, height: int) -> None:
+        """The words take no more than this many pixels."""
+        self.words.set_most(height)
+
     def close_current(self) -> None:
         """Close what is shown."""
         if self._notices:
@@ -110,10 +114,15 @@ class MessageBar(QFrame):
         self._theme = theme
         px = scaled(theme)
         self._row.setContentsMargins(px(14), px(8), px(8), px(8))
-        self._row.setSpacing(px(10))
+        self._row.setHorizontalSpacing(px(10))
+        self._row.setVerticalSpacing(px(6))
         self._mark.setContentsMargins(0, px(4), 0, 0)
         self.close_button.setIconSize(QSize(px(16), px(16)))
         self._refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_action()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._timer.stop()
@@ -129,6 +138,25 @@ class MessageBar(QFrame):
         self.close_current()
         if notice is not None and notice.act is not None:
             notice.act()
+
+    def _place_action(self) -> None:
+        """Beside the words, or below them where it would leave them too little room."""
+        px = scaled(self._theme)
+        wanted = self.action_button.sizeHint().width()
+        inside = self.width() - px(14 + 8)
+        mark = px(18 + 10)
+        if inside - mark - 2 * px(10) - wanted - self.close_button.sizeHint().width() >= px(WORDS):
+            place = (0, 2, 1, 1)
+        else:  # in line with the words, or with the mark where that is too narrow
+            place = (1, 1, 1, 3) if inside - mark >= wanted else (1, 0, 1, 4)
+        if place == self._place:
+            return
+        self._place = place
+        beside = place[0] == 0
+        leading, middle, top = Qt.AlignmentFlag.AlignLeading, Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignTop
+        self._row.removeWidget(self.action_button)
+        self._row.addWidget(self.action_button, *place, middle if beside else leading)
+        self._row.setAlignment(self.close_button, middle if beside else top)
 
     def _refresh(self) -> None:
         notice = self.notice
@@ -149,6 +177,8 @@ class MessageBar(QFrame):
         self._remedy.setVisible(bool(notice.remedy))
         self.action_button.setText(notice.action)
         self.action_button.setVisible(bool(notice.action))
+        self._place_action()
+        self.words.said_anew()
         restyle(self, "tone", "problem" if notice.problem else "note")
         spoken = f"{notice.what} {notice.remedy}".strip()
         changed = spoken != self.accessibleName()

@@ -72,10 +72,10 @@ class StatusLine(QWidget):
     def set_state(self, state: EngineState) -> None:
         """Show what the engine is doing."""
         self._state = state
-        text = " · ".join(part for part in (state.model_name, self._doing(state), *self._figures(state)) if part)
-        self.words.set_full_text(text, state.explanation)
-        shown = state.phase in (Phase.LOADING, Phase.READING)
-        self.progress.setVisible(shown)
+        doing = " · ".join(part for part in (self._doing(state), *self._figures(state)) if part)
+        text = f"{state.model_name} · {doing}" if state.model_name else doing
+        self.words.set_full_text(text, state.explanation, shorter=doing)
+        self._show_progress()
         self.progress.setValue(round(state.progress * 1000))
         offer = self._offer(state)
         self.button.setText(offer)
@@ -87,6 +87,7 @@ class StatusLine(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._private.setVisible(self.width() >= scaled(self._theme)(620))
+        self._show_progress()
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in these colours and sizes."""
@@ -98,6 +99,11 @@ class StatusLine(QWidget):
         self.progress.setFixedWidth(px(96))
         self.setFixedHeight(px(28))
         self.set_state(self._state)
+
+    def _show_progress(self) -> None:
+        """Where there is room; the words say it too."""
+        goes_on = self._state.phase in (Phase.LOADING, Phase.READING)
+        self.progress.setVisible(goes_on and self.width() >= scaled(self._theme)(380))
 
     def _act(self) -> None:
         match self._state.phase:

@@ -52,6 +52,7 @@ QLineEdit, QPlainTextEdit { placeholder-text-color: $muted; }
 #statusAction:focus { border: 1px solid $focus; }
 #messageBar[tone="note"] #barAction { border: none; color: $note_action; }
 #barRemedy { color: $muted; }
+#boundedWords, #boundedWordsInside { background: transparent; }
 
 #exampleCard {
   background: $page; border: 1px solid $border; border-radius: ${r14}px; text-align: left; padding: ${r12}px ${r14}px;

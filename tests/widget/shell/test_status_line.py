@@ -85,3 +85,28 @@ def test_a_long_text_is_shortened_and_told_whole(line: StatusLine) -> None:
     line.set_state(EngineState(Phase.FAILED, DEMO, error=error))
     assert line.width() == 300
     assert "y" * 80 in line.words.toolTip()
+
+
+def test_where_there_is_little_room_the_name_goes_first(qtbot: QtBot, line: StatusLine) -> None:
+    state = EngineState(Phase.LOADING, "a-model-with-a-long-name-Q4_K_M", progress=0.4)
+    line.set_state(state)
+    assert line.words.shown_text == line.words.full_text
+    assert line.progress.isVisible()
+    line.resize(300, 30)
+    qtbot.waitUntil(lambda: line.words.shown_text == "loading 40%")
+    assert not line.progress.isVisible()
+    assert line.words.accessibleName() == f"{state.model_name} · loading 40%" == line.words.toolTip()
+    line.resize(900, 30)
+    qtbot.waitUntil(lambda: line.words.shown_text == line.words.full_text)
+    assert line.progress.isVisible()
+    line.resize(120, 30)
+    qtbot.waitUntil(lambda: line.words.shown_text.endswith("…"))
+
+
+def test_what_can_be_done_is_done_by_key(qtbot: QtBot, line: StatusLine) -> None:
+    line.set_state(EngineState(Phase.LOADING, DEMO, progress=0.4))
+    line.activateWindow()
+    line.button.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(line.button.hasFocus)
+    with qtbot.waitSignal(line.cancel_requested):
+        qtbot.keyClick(line.button, Qt.Key.Key_Space)
