@@ -10,7 +10,8 @@ import pytest
 
 from app.domain.load_plan import LoadPlan
 from tests.support.engine import DEMO
-from tests.support.memory_trials import Trial, aborted, random_gpt_oss, tried
+from tests.support.memory_trials import Trial, aborted, tried
+from tests.support.random_gpt_oss import random_gpt_oss
 from tests.support.recurrent_model import random_lfm2, random_mamba
 from tests.support.tiny_model import TinyModel
 

@@ -13,7 +13,6 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
@@ -35,6 +34,7 @@ from app.engine.protocol import (
     SettleWhen,
     ToolCalled,
 )
+from tests.support.cancel_flags import AfterTokens, Countdown
 
 MARGIN = 0.5
 LONGEST_CHAT = 400
@@ -131,30 +131,6 @@ def aborted(trial: Trial) -> Result:
                 if problem := machine.compare():
                     result.problems.append(f"{moment} steps behind {length} tokens: {problem}")
     return result
-
-
-class Countdown(Flag):
-    """A cancel flag that is raised after it was asked so often, in the middle of whatever is being done."""
-
-    def __init__(self, times: int) -> None:
-        super().__init__()
-        self._left = times
-
-    def is_set(self) -> bool:
-        self._left -= 1
-        return self._left < 0
-
-
-class AfterTokens(Flag):
-    """A cancel flag that is raised when so many more tokens were decoded."""
-
-    def __init__(self, machine: Machine, tokens: int) -> None:
-        super().__init__()
-        self._machine = machine
-        self._last = machine.decoded + tokens
-
-    def is_set(self) -> bool:
-        return self._machine.decoded >= self._last
 
 
 class Machine:
@@ -427,28 +403,3 @@ def _answer(events: list[Event]) -> Message:
         commentary="".join(e.text for e in events if isinstance(e, CommentaryText)),
         tool_calls=tuple(ToolCall(e.name, e.arguments) for e in events if isinstance(e, ToolCalled)),
     )
-
-
-def random_gpt_oss(path: Path, like: Path, window: int, seed: int = 1) -> Path:
-    """A model of gpt-oss's architecture with random weights, ``window`` wide, and all else like another's."""
-    import gguf
-    import numpy as np
-
-    old = gguf.GGUFReader(like)
-    writer = gguf.GGUFWriter(path, "gpt-oss")
-    kinds = gguf.GGUFValueType
-    for name, entry in old.fields.items():
-        if name.startswith("GGUF.") or name == "general.architecture":
-            continue
-        value = window if name.endswith("sliding_window") else entry.contents()
-        writer.add_key_value(name, value, entry.types[0], entry.types[-1] if entry.types[0] is kinds.ARRAY else None)
-    rng = np.random.default_rng(seed)
-    for tensor in old.tensors:
-        shape = tuple(int(n) for n in reversed(tensor.shape))
-        noise = rng.normal(0, shape[-1] ** -0.5 * 3, shape) if len(shape) > 1 else np.ones(shape)
-        writer.add_tensor(tensor.name, noise.astype(np.float16 if int(tensor.tensor_type) == 1 else np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
