@@ -41,9 +41,11 @@ class ChildSlot:
                 self._client.send(Cancel(job_id))
 
     def post(self, request: Leave | Forget) -> None:
-        """Tell the child, if there is one that listens; nobody waits for its answer."""
+        """Tell the child, if there is one; nobody waits for its answer. One that hangs is told later what must not be
+        lost: everything but that a chat was left.
+        """
         with self._lock:
-            if self._client is not None and not self._stalled:
+            if self._client is not None and not (self._stalled and isinstance(request, Leave)):
                 self._client.send(request)
 
     # ---- the worker ----

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from app.domain.settings import CONTEXT_LENGTH, SNAPSHOT_SPACE
 from app.services.chat_memories import ChatMemories
 from app.services.job_thread import JobThread
+from app.services.payloads import Phase
 from app.store.paths import ProfilePaths
 from tests.services.conftest import ANSWER_MS, Program, Start
 
@@ -52,6 +56,27 @@ def test_a_chat_that_is_left_is_kept_and_goes_with_its_chat(start: Start, rememb
     with program.qtbot.waitSignal(program.chat.list.deleted):
         program.chat.list.delete(chat)
     program.qtbot.waitUntil(lambda: not kept(program.paths), timeout=ANSWER_MS)
+    program.chat.close()
+    assert not kept(program.paths)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_a_chat_that_is_deleted_while_the_engine_does_not_respond_is_not_kept_later(
+    start: Start, remember: Remember
+) -> None:
+    program = start()
+    remember(program)
+    program.ask(LONG)
+    pid = program.engine.child_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        program.qtbot.waitUntil(lambda: program.engine.state.phase is Phase.STALLED, timeout=ANSWER_MS)
+        with program.qtbot.waitSignal(program.chat.list.deleted):
+            program.chat.list.delete(program.chat_id())
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    program.qtbot.waitUntil(lambda: program.engine.state.phase is not Phase.STALLED, timeout=ANSWER_MS)
     program.chat.close()
     assert not kept(program.paths)
 
