@@ -121,10 +121,10 @@ class EngineThread:
                 self._called.clear()
                 if self._closing:  # called between the look at it and the clearing
                     break
-                if worker.begin_wanted():
-                    worker.listen()
-                else:
+                if not worker.begin_wanted():
                     self._called.wait()
+                elif not self._called.is_set():  # a client that was being made then did not hear of it
+                    worker.listen()
             except Exception as bug:
                 # Whoever waits for an answer has to hear of its end.
                 log.exception("the engine's worker failed")
