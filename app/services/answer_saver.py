@@ -61,6 +61,12 @@ class AnswerSaver(QObject):
             return conversation
         return replace(conversation, nodes=tuple(self._newest(node) for node in conversation.nodes))
 
+    def save(self) -> None:
+        """Hand all that is new to the store's thread, whatever it is at."""
+        for watched in self._watched.values():
+            if watched.saved_version != watched.answer.version:
+                self._submit(watched)
+
     def close(self) -> None:
         """Hand what is not saved to the store's thread, which does it before it ends."""
         self._timer.stop()

@@ -111,9 +111,10 @@ class ChatService(QObject):
         if self._closed:
             return
         self._closed = True
+        self._drafts.flush()
+        self._running.save()  # the engine may take long
         self._engine.close()
         self._running.close()
-        self._drafts.flush()
         self._store.submit(ChatStore.purge_deleted)
         self._store.close()
 

@@ -91,6 +91,10 @@ class RunningAnswers(QObject):
         """A conversation as read, with the answers that the disk does not have in full."""
         return self._saver.patched(conversation)
 
+    def save(self) -> None:
+        """Have what there is of every answer stored at once."""
+        self._saver.save()
+
     def close(self) -> None:
         """Keep what there is of every answer, and have it stored. The engine is closed by then."""
         for answer in list(self._answers.values()):

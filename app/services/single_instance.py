@@ -4,10 +4,11 @@ import hashlib
 import logging
 import os
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from app.domain.errors import ErrorCode, UserError
@@ -18,6 +19,14 @@ _RAISE = b"raise\n"
 _DONE = b"done\n"
 _WAIT_MS = 2000
 _ATTEMPTS = 20
+
+END_S = 30.0
+"""The longest that a program without a window keeps its profile: it may have a chat's memory to write."""
+
+_LOOK_MS = 50
+_STATE_AT = 1  # beside the byte that is locked, which Windows lets nobody else read
+_RUNS = b"-"
+_ENDS = b"e"
 
 
 class ProfileLock:
@@ -43,7 +52,32 @@ class ProfileLock:
             os.close(descriptor)
             return False
         self._descriptor = descriptor
+        self._say(_RUNS)
         return True
+
+    @property
+    def ends(self) -> bool:
+        """Whether the program that has it is at its end."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(_STATE_AT)
+                return file.read(1) == _ENDS
+        except OSError:
+            return False
+
+    def say_it_ends(self) -> None:
+        """Who wants the profile need only wait a little; nothing without the lock."""
+        if self._descriptor is not None:
+            self._say(_ENDS)
+
+    def _say(self, state: bytes) -> None:
+        """On a disk that is full the next one gets to know less; that is all."""
+        assert self._descriptor is not None
+        try:
+            os.lseek(self._descriptor, _STATE_AT, os.SEEK_SET)
+            os.write(self._descriptor, state)
+        except OSError as error:
+            log.warning("what the program is at cannot be told: %s", error.strerror)
 
     def release(self) -> None:
         """Let the next one have it. The file stays: removing it could take another's lock away."""
@@ -64,6 +98,10 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def _pause() -> None:
+    QThread.msleep(_LOOK_MS)
+
+
 class SingleInstance(QObject):
     """``raise_requested()``: a second start wants to see this window."""
 
@@ -82,12 +120,17 @@ class SingleInstance(QObject):
     def claim(self) -> bool:
         """Take the profile. False: another program has it, and was asked to show its window.
 
-        Raises ``UserError``: ``STORE_LOCKED`` when the other does not answer, ``PROFILE_UNWRITABLE``.
+        One that is at its end, its window gone already, is waited for. Raises ``UserError``: ``STORE_LOCKED`` when the
+        other does not answer, ``PROFILE_UNWRITABLE``.
         """
-        if not self._lock.take():
-            if self._ask_to_raise():
+        until = time.monotonic() + END_S
+        while not self._lock.take():
+            if self._lock.ends and time.monotonic() < until:
+                _pause()
+            elif self._ask_to_raise():
                 return False
-            raise UserError(ErrorCode.STORE_LOCKED, path=str(self._folder))
+            elif not self._lock.ends or time.monotonic() >= until:
+                raise UserError(ErrorCode.STORE_LOCKED, path=str(self._folder))
         # The lock is ours, so a socket of this name is what a killed program has left.
         QLocalServer.removeServer(self.name)
         server = QLocalServer(self)
@@ -97,15 +140,23 @@ class SingleInstance(QObject):
             # The lock alone keeps the profile safe; a second start then says that the profile is in use.
             log.warning("no second start can be heard: %s", server.errorString())
         self._server = server
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.end)
         return True
 
-    def close(self) -> None:
-        """Give the profile back."""
+    def end(self) -> None:
+        """The window is gone for good; who asks for it waits for `close`. By itself when the application quits."""
+        self._lock.say_it_ends()
         for socket in tuple(self._callers):
             self._forget(socket)
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    def close(self) -> None:
+        """Give the profile back."""
+        self.end()
         self._lock.release()
 
     def _ask_to_raise(self) -> bool:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.domain.conversation import Effort, Role
+from app.domain.conversation import Effort, Message, Role
 from app.domain.errors import ErrorCode
-from app.domain.generation import FinishReason
+from app.domain.generation import FinishReason, Receipt
 from app.domain.settings import EFFORT, INSTRUCTIONS
+from app.domain.tree import MessageNode
+from app.services import answer_saver
 from app.services.payloads import Phase
 from app.store.chats import ChatStore
+from app.store.paths import ProfilePaths
 from tests.services.conftest import ANSWER_MS, Program, Start, arguments, reason
 from tests.services.slow_child import slow
 
@@ -390,6 +395,63 @@ def test_quitting_keeps_what_was_said_so_far(start: Start) -> None:
     assert node.receipt is not None
     assert node.receipt.finish_reason is FinishReason.CANCELLED
     assert node.message.reasoning.startswith(so_far)
+
+
+class Disk(ChatStore):
+    """A store that says when it has written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.written = threading.Condition()
+        self.drafts: list[str] = []
+        self.reasoning: list[str] = []
+
+    def save_draft(self, conversation_id: int | None, text: str) -> None:
+        super().save_draft(conversation_id, text)
+        with self.written:
+            self.drafts.append(text)
+            self.written.notify_all()
+
+    def save_answer(
+        self, node_id: int, message: Message, *, complete: bool, receipt: Receipt | None = None
+    ) -> MessageNode:
+        node = super().save_answer(node_id, message, complete=complete, receipt=receipt)
+        with self.written:
+            self.reasoning.append(message.reasoning)
+            self.written.notify_all()
+        return node
+
+
+def test_quitting_stores_what_there_is_before_it_waits_for_the_engine(
+    start: Start, paths: ProfilePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_saver, "SAVE_EVERY_MS", 1 << 30)
+    disks: list[Disk] = []
+
+    def open_store() -> ChatStore:
+        disks.append(Disk(paths.chats_file))
+        return disks[0]
+
+    program = start(slow, open_store)
+    disk = disks[0]
+    node_id = program.begin(QUESTION)
+    current = program.chat.current()
+    assert current is not None
+    so_far = current.node(node_id).message.reasoning
+    assert so_far
+    program.chat.save_draft("half a thought")
+    close = program.engine.close
+
+    def close_late() -> None:
+        with disk.written:
+            assert disk.written.wait_for(lambda: bool(disk.drafts and disk.reasoning), 30)
+        assert disk.drafts[-1] == "half a thought"
+        assert disk.reasoning[-1].startswith(so_far)
+        close()
+
+    monkeypatch.setattr(program.engine, "close", close_late)
+    program.chat.close()
+    assert program.engine.child_pid is None
 
 
 def test_a_message_sent_on_the_way_to_a_fresh_chat_begins_that_chat(start: Start) -> None:

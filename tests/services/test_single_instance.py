@@ -35,6 +35,22 @@ os._exit(0)
 """
 
 
+ENDS = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QCoreApplication, QTimer
+from app.services.single_instance import ProfileLock, SingleInstance
+application = QCoreApplication([])
+instance = SingleInstance(Path(sys.argv[1]))
+assert instance.claim()
+lock = ProfileLock(Path(sys.argv[1]) / "alcove.lock")
+before = lock.ends
+QTimer.singleShot(0, application.quit)
+application.exec()
+print(before, lock.ends, lock.take())
+"""
+
+
 def second_start(qtbot: QtBot, folder: Path) -> int:
     """Another process tries to have the profile; its exit status."""
     process = QProcess()
@@ -71,6 +87,49 @@ def test_what_a_killed_program_leaves_is_no_obstacle(qtbot: QtBot, tmp_path: Pat
     with qtbot.waitSignal(instance.raise_requested, timeout=20_000):
         assert second_start(qtbot, tmp_path) == 20
     instance.close()
+
+
+def test_a_program_at_its_end_is_waited_for(qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = SingleInstance(tmp_path), SingleInstance(tmp_path)
+    assert first.claim()
+    first.end()
+    monkeypatch.setattr("app.services.single_instance._pause", first.close)
+    assert second.claim()
+    second.end()
+    third = SingleInstance(tmp_path)
+    monkeypatch.setattr("app.services.single_instance._pause", second.close)
+    assert third.claim()
+    third.close()
+
+
+def test_an_end_that_does_not_come_is_said(qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.single_instance._WAIT_MS", 100)
+    monkeypatch.setattr("app.services.single_instance.END_S", 0.0)
+    first = SingleInstance(tmp_path)
+    assert first.claim()
+    first.end()
+    with pytest.raises(UserError) as refused:
+        SingleInstance(tmp_path).claim()
+    assert refused.value.code is ErrorCode.STORE_LOCKED
+    first.close()
+
+
+def test_who_asks_a_program_at_its_end_is_not_left_without_an_answer(qtbot: QtBot, tmp_path: Path) -> None:
+    first = SingleInstance(tmp_path)
+    assert first.claim()
+    caller = QLocalSocket()
+    caller.connectToServer(first.name)
+    assert caller.waitForConnected(5000)
+    first.end()
+    qtbot.waitUntil(lambda: caller.state() is QLocalSocket.LocalSocketState.UnconnectedState)
+    first.close()
+
+
+def test_quitting_says_that_it_is_the_end(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS, str(tmp_path)], cwd=ROOT, check=True, timeout=60, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False", "True", "False"]
 
 
 def test_a_program_that_does_not_answer_is_said(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
