@@ -3,7 +3,8 @@
 import logging
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from app.engine.memory import SequenceMemory, common_prefix
 from app.engine.memory_image import MemoryImage
@@ -36,7 +37,7 @@ class ChatKeeper:
         # Guarded by the lock: what the thread still has to write, and what it wrote last.
         self._pending: tuple[str, MemoryImage] | None = None
         self._kept: tuple[str, tuple[int, ...]] = ("", ())
-        self._tasks: queue.SimpleQueue[tuple[str, MemoryImage | None] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="snapshots", daemon=True)
         self._writer.start()
 
@@ -76,7 +77,12 @@ class ChatKeeper:
         """The chat is deleted: nothing of it stays, nor is written any more."""
         if chat == self._chat:
             self._chat = ""
-        self._tasks.put((chat, None))
+        self._tasks.put(partial(self._forget, chat))
+
+    def keep_within(self, space_bytes: int) -> None:
+        """All memories together may take this space from now on; what is there and over it goes."""
+        self._folder.space_bytes = space_bytes
+        self._tasks.put(self._make_room)
 
     def close(self) -> None:
         """Leave the chat, and wait until everything is written."""
@@ -88,7 +94,7 @@ class ChatKeeper:
 
     def _keep(self, chat: str) -> int:
         tokens = self._memory.tokens
-        if not chat or len(tokens) / self._speed < self._least_s:
+        if not chat or not self._folder.space_bytes or len(tokens) / self._speed < self._least_s:
             return 0
         size = self._memory.image_bytes
         with self._lock:
@@ -102,25 +108,30 @@ class ChatKeeper:
             return 0
         with self._lock:
             self._pending = (chat, image)
-        self._tasks.put((chat, image))
+        self._tasks.put(partial(self._save, chat, image))
         return snapshot_bytes(image)
 
     def _write(self) -> None:
         self._folder.sweep()
         while (task := self._tasks.get()) is not None:
             try:
-                self._serve(*task)
+                task()
             except Exception:  # the edge of the thread: chats go on without being kept
                 log.exception("a chat's memory could not be kept")
             finally:
                 del task  # a memory is large
 
-    def _serve(self, chat: str, image: MemoryImage | None) -> None:
-        if image is None:
-            self._folder.forget(chat)
-            with self._lock:
-                self._kept = ("", ()) if self._kept[0] == chat else self._kept
-            return
+    def _forget(self, chat: str) -> None:
+        self._folder.forget(chat)
+        with self._lock:
+            self._kept = ("", ()) if self._kept[0] == chat else self._kept
+
+    def _make_room(self) -> None:
+        self._folder.make_room()
+        with self._lock:  # it may be gone
+            self._kept = ("", ())
+
+    def _save(self, chat: str, image: MemoryImage) -> None:
         size = 0
         try:
             size = self._folder.write(chat, self._key, image)

@@ -29,6 +29,7 @@ from app.engine.protocol import (
     HardwareFound,
     Heartbeat,
     Hello,
+    KeepWithin,
     Leave,
     Load,
     Probe,
@@ -41,7 +42,7 @@ from app.engine.protocol import (
 if TYPE_CHECKING:
     from app.engine.session import EngineSession
 
-Work = Load | Generate | Render | Unload | Leave | Forget | Probe
+Work = Load | Generate | Render | Unload | Leave | Forget | KeepWithin | Probe
 """The requests that the main thread serves, one after another."""
 
 HEARTBEAT_S = 0.2
@@ -166,6 +167,8 @@ class EngineChild:
                     session.leave(request)
                 case Forget():
                     session.forget(request)
+                case KeepWithin():
+                    session.keep_within(request)
                 case Probe():
                     self.send(HardwareFound(request.request_id, _look()))
         except UserError as error:

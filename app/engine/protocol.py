@@ -113,6 +113,16 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepWithin:
+    """From now on, and for models loaded later too, chats' memories may take ``space_bytes`` of the disk; 0 keeps none.
+    What is over it goes. Answered by ``Left``.
+    """
+
+    request_id: int
+    space_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Look at the machine again: how much is free now; answered by ``HardwareFound``. The list of devices stays that of
     the start.
@@ -128,7 +138,7 @@ class Shutdown:
     request_id: int
 
 
-Request = Load | Generate | Render | Cancel | Unload | Leave | Forget | Probe | Shutdown
+Request = Load | Generate | Render | Cancel | Unload | Leave | Forget | KeepWithin | Probe | Shutdown
 
 
 # ---- Events ----

@@ -27,6 +27,7 @@ from app.engine.protocol import (
     Finished,
     Forget,
     Generate,
+    KeepWithin,
     Leave,
     Left,
     Load,
@@ -60,6 +61,7 @@ class EngineSession:
         self._messages = messages
         self._loaded: LoadedModel | None = None
         self._snapshots: SnapshotFolder | None = None
+        self._space: int | None = None  # for chats' memories; None: as each load says
         self._settling: Settling | None = None
 
     def load(self, request: Load, cancelled: Flag) -> None:
@@ -115,8 +117,9 @@ class EngineSession:
 
     def _begin_keeping(self, loaded: LoadedModel, request: Load, files: Sequence[Path], plan: LoadPlan) -> None:
         keeping = request.keeping
-        self._snapshots = SnapshotFolder(Path(keeping.folder), keeping.space_bytes) if keeping.folder else None
-        if self._snapshots is None or not keeping.space_bytes:
+        space = keeping.space_bytes if self._space is None else self._space
+        self._snapshots = SnapshotFolder(Path(keeping.folder), space) if keeping.folder else None
+        if self._snapshots is None:
             return
         try:
             key = snapshot_key(engine_name(), files, plan, request.adapters)
@@ -161,6 +164,16 @@ class EngineSession:
             self._loaded.keeper.forget(request.chat)
         elif self._snapshots is not None:
             self._snapshots.forget(request.chat)
+        self._send(Left(request.request_id, 0))
+
+    def keep_within(self, request: KeepWithin) -> None:
+        """The user gave chats' memories another space, or none: this counts for the loaded model and for later ones."""
+        self._space = request.space_bytes
+        if self._loaded is not None and self._loaded.keeper is not None:
+            self._loaded.keeper.keep_within(request.space_bytes)
+        elif self._snapshots is not None:
+            self._snapshots.space_bytes = request.space_bytes
+            self._snapshots.make_room()
         self._send(Left(request.request_id, 0))
 
     def render(self, request: Render) -> None:

@@ -29,14 +29,11 @@ class SnapshotFolder:
     """
 
     def __init__(self, folder: Path, space_bytes: int) -> None:
-        """``space_bytes`` is what all files together may take; 0 keeps none."""
+        """``space_bytes`` is what all files together may take; 0 keeps none. Any thread may set it; what is there
+        already goes with the next write, or with `make_room`.
+        """
         self._folder = folder
-        self._space = space_bytes
-
-    @property
-    def space_bytes(self) -> int:
-        """What all files together may take."""
-        return self._space
+        self.space_bytes = space_bytes
 
     def peek(self, chat: str, key: SnapshotKey) -> tuple[int, ...]:
         """The tokens that a chat's snapshot promises; none when there is no snapshot for this key. One that is of no
@@ -60,13 +57,16 @@ class SnapshotFolder:
 
     def write(self, chat: str, key: SnapshotKey, image: MemoryImage) -> int:
         """Keep a chat's memory in place of what was kept of it, and make room for it; the bytes written, 0 for none."""
-        if snapshot_bytes(image) > self._space:
+        if snapshot_bytes(image) > self.space_bytes:
             return 0
         path = self._path(chat)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_room(snapshot_bytes(image), path)
             size = write_snapshot(path, key, image)
+            if size > self.space_bytes:  # which shrank meanwhile
+                self._remove(path)
+                return 0
             self._make_room(0, path)
         except OSError as error:
             log.warning("a chat's memory could not be kept: %s", error.strerror)
@@ -87,6 +87,10 @@ class SnapshotFolder:
         for path in self._files():
             if path.suffix == ".part":
                 self._remove(path)
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Remove what is over the space, least recently used first."""
         self._make_room(0, None)
 
     def _path(self, chat: str) -> Path:
@@ -113,7 +117,7 @@ class SnapshotFolder:
                 known.append((status.st_mtime, status.st_size, path))
         total = needed + sum(size for _, size, path in known if not needed or path != spared)
         for _, size, path in sorted(known):
-            if total <= self._space:
+            if total <= self.space_bytes:
                 return
             if path != spared:
                 self._remove(path)

@@ -51,5 +51,7 @@ class ChatMemories(QObject):
             return
         space = self._settings.settings.get(SNAPSHOT_SPACE) * _GB
         self._engine.set_keeping(Keeping(str(self._folder), space, self._least_s))
-        if not space:
+        if space:
+            self._files.submit(lambda _: SnapshotFolder(self._folder, space).make_room())
+        else:
             self._files.submit(lambda _: SnapshotFolder(self._folder, 0).forget_all())

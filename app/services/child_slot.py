@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from app.engine.client import EngineClient
-from app.engine.protocol import Cancel, Forget, Generate, Leave
+from app.engine.protocol import Cancel, Forget, Generate, KeepWithin, Leave
 
 MakeClient = Callable[[bool], EngineClient]
 """Makes a client for a new child; the flag says whether it may touch the drivers of graphics cards."""
@@ -40,7 +40,7 @@ class ChildSlot:
             if self._client is not None and self._sent == job_id and not self._stalled:
                 self._client.send(Cancel(job_id))
 
-    def post(self, request: Leave | Forget) -> None:
+    def post(self, request: Leave | Forget | KeepWithin) -> None:
         """Tell the child, if there is one; nobody waits for its answer. One that hangs is told later what must not be
         lost: everything but that a chat was left.
         """

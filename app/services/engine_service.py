@@ -69,7 +69,7 @@ class EngineService(QObject):
         self._thread.set_idle_limit(seconds)
 
     def set_keeping(self, keeping: Keeping) -> None:
-        """Where chats' memories are kept, from the next load on."""
+        """Where chats' memories are kept, from the next load on; how much space they have, at once."""
         self._thread.set_keeping(keeping)
 
     def leave(self) -> None:

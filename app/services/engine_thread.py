@@ -8,7 +8,7 @@ from collections.abc import Callable
 from app.domain.errors import ErrorCode, UserError
 from app.engine.model_loading import Target
 from app.engine.plan_memory import PlanMemory
-from app.engine.protocol import Forget, Keeping, Leave
+from app.engine.protocol import Forget, Keeping, KeepWithin, Leave
 from app.services.child_slot import ChildSlot, MakeClient
 from app.services.engine_desk import EngineDesk
 from app.services.engine_reports import AnswerWish, Report
@@ -81,8 +81,9 @@ class EngineThread:
         self._call()
 
     def set_keeping(self, keeping: Keeping) -> None:
-        """Where chats' memories are kept, from the next load on."""
+        """Where chats' memories are kept, from the next load on; how much space they have, at once."""
         self._worker.loader.keeping = keeping
+        self._child.post(KeepWithin(next(self._ids), keeping.space_bytes))
 
     def leave(self) -> None:
         """The user left the chat."""

@@ -10,7 +10,7 @@ import pytest
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.generation import Sampling
 from app.domain.load_plan import CacheType, LoadPlan
-from app.engine.protocol import Finished, Forget, Generate, Keeping, Leave, Left, Load, Loaded
+from app.engine.protocol import Finished, Forget, Generate, Keeping, KeepWithin, Leave, Left, Load, Loaded
 from tests.support.engine import DEMO, Answer, Engine, dialogue, started
 
 SPACE = 100_000_000
@@ -41,6 +41,10 @@ class Reader:
     def leave(self) -> int:
         self.engine.client.send(Leave(self.engine.new_id()))
         return self.engine.expect(Left).saved_bytes
+
+    def keep_within(self, space: int) -> None:
+        self.engine.client.send(KeepWithin(self.engine.new_id(), space))
+        self.engine.expect(Left)
 
     def forget(self, chat: str) -> None:
         self.engine.client.send(Forget(self.engine.new_id(), chat))
@@ -92,6 +96,20 @@ def test_a_chat_that_reads_quickly_is_not_kept(tmp_path: Path) -> None:
     with started() as engine:
         reader = Reader(engine, tmp_path, least_s=3600).load()
         reader.ask(dialogue(f"What is Alcove? {LONG}"), "1")
+        assert reader.leave() == 0
+    assert files(tmp_path) == []
+
+
+def test_space_that_is_taken_away_counts_at_once_and_for_later_models(tmp_path: Path) -> None:
+    with started() as engine:
+        reader = Reader(engine, tmp_path).load()
+        reader.ask(dialogue(f"What is Alcove? {LONG}"), "1")
+        assert reader.leave()
+        reader.ask(dialogue(f"Is it private? {LONG}"), "2")
+        reader.keep_within(0)
+        assert reader.leave() == 0
+        reader.load()  # as if it had been asked for before
+        reader.ask(dialogue(f"Is it private? {LONG}"), "2")
         assert reader.leave() == 0
     assert files(tmp_path) == []
 

@@ -103,5 +103,19 @@ def test_without_space_nothing_is_kept_and_what_was_goes(start: Start, remember:
     program.ask(LONG)
     program.show(None)
     program.qtbot.waitUntil(lambda: len(kept(program.paths)) == 1, timeout=ANSWER_MS)
+    program.ask(LONG)  # in another chat, which stays in the model's memory
     program.settings.set_value(SNAPSHOT_SPACE.key, 0)
     program.qtbot.waitUntil(lambda: not kept(program.paths), timeout=ANSWER_MS)
+    program.show(None)
+    program.chat.close()
+    assert not kept(program.paths)
+
+
+def test_space_that_is_given_counts_at_once(start: Start, remember: Remember) -> None:
+    program = start()
+    program.settings.set_value(SNAPSHOT_SPACE.key, 0)
+    remember(program)
+    program.ask(LONG)
+    program.settings.set_value(SNAPSHOT_SPACE.key, 1)
+    program.show(None)
+    program.qtbot.waitUntil(lambda: len(kept(program.paths)) == 1, timeout=ANSWER_MS)

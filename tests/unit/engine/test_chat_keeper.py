@@ -62,6 +62,7 @@ class Desk:
 
     def __init__(self, folder: Path, *, space: int = 10**6, least_s: float = 1.0) -> None:
         self.memory: Any = PlainMemory()
+        self.path = folder
         self.folder = SlowFolder(folder, space)
         self.keeper = ChatKeeper(self.folder, KEY, self.memory, least_s)
 
@@ -73,6 +74,12 @@ class Desk:
         )
         self.memory.tokens[:] = tokens
         return before
+
+    def written(self) -> None:
+        """Wait until the keeper's thread has done all that it had to do."""
+        done = threading.Event()
+        self.keeper._tasks.put(done.set)
+        assert done.wait(30)
 
 
 @pytest.fixture
@@ -103,6 +110,42 @@ def test_what_is_too_large_is_never_copied(tmp_path: Path) -> None:
     assert desk.keeper.leave() == 0
     desk.keeper.close()
     assert desk.memory.exports == 0
+
+
+def test_less_space_counts_at_once(desk: Desk) -> None:
+    for chat, tokens in (("a", A), ("b", B)):
+        desk.read(chat, tokens)
+        assert desk.keeper.leave()
+        desk.written()
+    desk.keeper.keep_within(desk.memory.image_bytes * 3 // 2)
+    desk.written()
+    assert [chat for chat in "ab" if desk.folder.peek(chat, KEY)] == ["b"]
+    desk.keeper.keep_within(0)
+    assert desk.keeper.leave() == 0
+    desk.keeper.close()
+    assert list(desk.path.iterdir()) == []
+
+
+def test_what_is_being_written_when_its_space_goes_does_not_stay(desk: Desk) -> None:
+    desk.folder.may.clear()
+    desk.read("a", A)
+    assert desk.keeper.leave()
+    desk.keeper.keep_within(0)
+    desk.folder.may.set()
+    desk.keeper.close()
+    assert list(desk.path.iterdir()) == []
+
+
+def test_what_had_no_space_is_kept_once_it_has(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, space=0)
+    desk.read("a", A)
+    assert desk.keeper.leave() == 0
+    desk.keeper.keep_within(10**6)
+    assert desk.keeper.leave()
+    desk.keeper.keep_within(0)
+    desk.keeper.keep_within(10**6)
+    desk.keeper.close()  # which writes it once more
+    assert desk.folder.peek("a", KEY) == tuple(A)
 
 
 def test_no_memory_for_a_copy_costs_the_copy_alone(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.engine import snapshots
 from app.engine.memory_image import MemoryImage, WindowImage
 from app.engine.snapshot_file import (
     SnapshotError,
@@ -150,6 +151,20 @@ def test_one_larger_than_the_space_is_not_kept(tmp_path: Path) -> None:
     folder = SnapshotFolder(tmp_path / "none", snapshot_bytes(IMAGE) - 1)
     assert folder.write("1", KEY, IMAGE) == 0
     assert not (tmp_path / "none").exists()
+
+
+def test_one_that_is_written_while_its_space_goes_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = SnapshotFolder(tmp_path, 10**6)
+
+    def write(path: Path, key: SnapshotKey, image: MemoryImage) -> int:
+        folder.space_bytes = 0
+        return write_snapshot(path, key, image)
+
+    monkeypatch.setattr(snapshots, "write_snapshot", write)
+    assert folder.write("1", KEY, IMAGE) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits on file sizes are POSIX's")
