@@ -148,9 +148,9 @@ def run_program(
 
         engine = EngineService(make_client, PlanMemory(paths.load_plans_file))
         stack.callback(engine.close)
-        stack.callback(variants.close)  # before the engine's thread is waited for
         chat = ChatService(lambda: ChatStore(paths.chats_file), engine, models, settings)
         stack.callback(chat.close)
+        stack.callback(variants.close)  # goes first: the engine's thread, which the chat waits for, may be in a trial
         memories = ChatMemories(engine, settings, paths.memories_folder, files)
         chat.opened.connect(memories.left)
         chat.list.deleted.connect(memories.deleted)

@@ -3,7 +3,8 @@
 driver.py ACTION CHILD [arguments for alcove]
 
 ACTION: ``look`` only shows the window; ``ask`` asks QUESTION when the fresh chat is shown; ``reopen`` opens the newest
-chat, says what it looks like, and quits. CHILD: ``real``, or one in ``slow_child``: what runs as the engine.
+chat, says what it looks like, and quits; ``hang`` has the first trial of processor variants hang. CHILD: ``real``, or
+one in ``slow_child``: what runs as the engine.
 Each line is one JSON object with ``event`` and more.
 """
 
@@ -34,6 +35,7 @@ def main() -> int:
     from app.domain.tree import Conversation, ConversationInfo
     from app.engine import child
     from app.engine.client import EngineClient
+    from app.engine.variants import ProcessorVariants
     from app.services.chat_service import ChatService
     from app.services.engine_service import EngineService
     from app.services.model_service import ModelService
@@ -41,9 +43,19 @@ def main() -> int:
     from app.services.settings_service import SettingsService
     from app.ui import main_window
     from tests.services import slow_child
+    from tests.support import trial_children
 
     entry = child.run if child_name == "real" else getattr(slow_child, child_name)
     app.main.EngineClient = partial(EngineClient, entry=entry)  # type: ignore[misc]
+
+    class WatchedVariants(ProcessorVariants):
+        def choose(self) -> str:
+            say("choosing")
+            return super().choose()
+
+    if action == "hang":
+        hanging = partial(WatchedVariants, patience_s=600.0, entry=trial_children.hangs_for_good)
+        app.main.ProcessorVariants = hanging  # type: ignore[misc]
 
     class DrivenWindow(main_window.MainWindow):
         def __init__(

@@ -61,6 +61,14 @@ def test_a_polite_signal_ends_the_program(profile: Path, number: signal.Signals)
 
 
 @posix
+def test_quitting_while_a_processor_variant_is_tried_does_not_wait_for_it(profile: Path) -> None:
+    with driven("hang", "real", profile) as program:
+        program.wait_for("choosing")
+        program.process.send_signal(signal.SIGTERM)
+        assert program.process.wait(LIMIT_S) == 0
+
+
+@posix
 def test_quitting_while_an_answer_streams_keeps_it_and_leaves_nothing_running(profile: Path) -> None:
     with driven("ask", "slow", profile) as program:
         child = program.wait_for("grew")["child"]

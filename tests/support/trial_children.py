@@ -43,6 +43,12 @@ def hangs(words: PipeEnd, trial: Trial) -> None:
     threading.Event().wait()
 
 
+def hangs_for_good(words: PipeEnd, trial: Trial) -> None:
+    """The first one hangs."""
+    words.send_bytes(_next(trial).encode())
+    threading.Event().wait()
+
+
 def never_tried(words: PipeEnd, trial: Trial) -> None:
     """For where nothing should be tried: whoever starts this gets a wrong name."""
     words.send_bytes(b"tried again")
