@@ -56,6 +56,7 @@ class ErrorCode(StrEnum):
     STILL_ANSWERING = "still-answering"
     DECODE_FAILED = "decode-failed"
     ENGINE_DIED = "engine-died"
+    ENGINE_OUT_OF_MEMORY = "engine-out-of-memory"
     ENGINE_GARBAGE = "engine-garbage"
     ENGINE_START_FAILED = "engine-start-failed"
     NO_DISPLAY = "no-display"
@@ -202,6 +203,10 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ErrorCode.ENGINE_DIED: Sentences(
         "The engine that runs the model stopped unexpectedly ({reason}). Your chats are safe.",
         "With the next message the model is loaded again by itself.",
+    ),
+    ErrorCode.ENGINE_OUT_OF_MEMORY: Sentences(
+        "The computer ran out of memory, so the system ended the engine that runs the model. Your chats are safe.",
+        "Close other programs, or lower the context length. With the next message the model is loaded again by itself.",
     ),
     ErrorCode.ENGINE_GARBAGE: Sentences(
         "The engine that runs the model sent something that makes no sense, so it was ended. Your chats are safe.",

@@ -23,6 +23,7 @@ from app.domain.errors import ErrorCode, UserError
 from app.engine import child
 from app.engine.child import ChildOptions
 from app.engine.frames import MAX_EVENT_BYTES, MAX_REQUEST_BYTES, FrameError, PipeEnd, event_codec, request_codec
+from app.engine.oom_kills import oom_kills
 from app.engine.protocol import Event, Generate, Heartbeat, Hello, Request, Shutdown
 from app.engine.sampling import check_finite
 from app.engine.windows_job import KillOnClose
@@ -46,6 +47,7 @@ Entry = Callable[[PipeEnd, PipeEnd, ChildOptions], None]
 
 
 _NEVER = math.inf
+_KILLED = -9
 _REQUESTS = request_codec()
 _EVENTS = event_codec()
 
@@ -242,6 +244,7 @@ class EngineClient:
     def _supervise(self) -> None:
         """The child's whole life as seen from here."""
         context = multiprocessing.get_context("spawn")
+        ended_for_memory = oom_kills()
         try:
             requests_out, requests_in = context.Pipe(duplex=False)
             events_out, events_in = context.Pipe(duplex=False)
@@ -276,6 +279,8 @@ class EngineClient:
             process.join()
         if lost is None:
             code = ErrorCode.ENGINE_DIED if self._greeted else ErrorCode.ENGINE_START_FAILED
+            if process.exitcode == _KILLED and oom_kills() > ended_for_memory:
+                code = ErrorCode.ENGINE_OUT_OF_MEMORY
             lost = EngineLost(code, describe_exit(process.exitcode))
         if job is not None:
             job.close()

@@ -29,6 +29,7 @@ _WORTH_ANOTHER = frozenset(
         ErrorCode.MODEL_LOAD_FAILED,
         ErrorCode.DECODE_FAILED,
         ErrorCode.ENGINE_DIED,
+        ErrorCode.ENGINE_OUT_OF_MEMORY,
         ErrorCode.ENGINE_GARBAGE,
     }
 )
@@ -196,7 +197,8 @@ def _free_on(hardware: Hardware, plan: LoadPlan) -> int:
 
 
 def _for_want_of_memory(error: UserError) -> bool:
-    return error.code is ErrorCode.OUT_OF_MEMORY or error.values.get("reason") == KILLED
+    told = error.code in (ErrorCode.OUT_OF_MEMORY, ErrorCode.ENGINE_OUT_OF_MEMORY)
+    return told or error.values.get("reason") == KILLED
 
 
 def _in_short(error: UserError) -> str:

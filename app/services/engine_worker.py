@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-import time
+import math
 from dataclasses import replace
 
 from app.domain.errors import ErrorCode, UserError
@@ -11,9 +11,9 @@ from app.domain.hardware import Hardware
 from app.engine.client import EngineClient, EngineLost, EngineResumed, EngineStalled
 from app.engine.model_loading import Target
 from app.engine.plan_memory import PlanMemory
-from app.engine.protocol import Cancel, Event, Generate, Unload, Unloaded
+from app.engine.protocol import Event, Generate, Unload, Unloaded
 from app.services.answer_progress import AnswerProgress
-from app.services.child_slot import ChildSlot
+from app.services.child_slot import KEEP_S, ChildSlot
 from app.services.engine_desk import EngineDesk
 from app.services.engine_loading import (
     LoadAgain,
@@ -25,6 +25,7 @@ from app.services.engine_loading import (
     Outcome,
 )
 from app.services.engine_reports import Ended, GenerationJob, LoadFailed, LoadNotice, Reading, TextGrew
+from app.services.hang_watch import OBEY_S, HangWatch, Verdict
 from app.services.idle_watch import IdleWatch
 from app.services.payloads import EngineState, Phase
 from app.services.report_box import ReportBox
@@ -35,9 +36,6 @@ log = logging.getLogger(__name__)
 
 # After these the model's memory is in an unknown state: it is loaded again for the next answer.
 _RELOAD_AFTER = frozenset({ErrorCode.DECODE_FAILED, ErrorCode.OUT_OF_MEMORY, ErrorCode.NO_MODEL_LOADED})
-
-KEEP_S = 20.0
-"""The longest the end of the program is held up for a chat's memory; a gigabyte on a slow disk."""
 
 
 class EngineWorker:
@@ -59,6 +57,7 @@ class EngineWorker:
         self._ids = ids
         self.loader = ModelLoader(memory, ids)
         self._idle = IdleWatch(desk, sleep)
+        self._watch = HangWatch()
         self._running: AnswerProgress | None = None
         self._load_s = 0.0
         self._unloading = 0  # the request's id
@@ -93,7 +92,9 @@ class EngineWorker:
     def close(self) -> None:
         """The end of the program."""
         self._second_look.close()
-        self._let_keep()
+        running = self._running
+        if self.loader.loaded is not None and self._watch.verdict() is Verdict.FINE:
+            self._child.let_keep(next(self._ids), None if running is None else running.job_id)
         self._drop_client()
 
     def end_all(self, error: UserError) -> None:
@@ -113,13 +114,11 @@ class EngineWorker:
         for job in self._desk.take_cancelled():
             self._box.report(Ended(job.id, FinishReason.CANCELLED))
         running = self._running
-        if running is not None and self._child.stalled and self._desk.is_cancelled(running.job_id):
-            self._running = None
-            self._desk.ended(running.job_id)
-            self._drop_client()
-            self._box.report(running.ended(FinishReason.CANCELLED))
-            self._box.show(EngineState())
-        elif self._desk.take_abandoned() and self._child.client is not None:
+        if running is not None and self._desk.is_cancelled(running.job_id):
+            self._watch.told(OBEY_S)
+            if self._child.stalled:
+                self._cut_off()
+        if self._desk.take_abandoned() and self._child.client is not None:
             loaded = self.loader.loaded
             self._lose(UserError(ErrorCode.ENGINE_DIED, reason="it did not respond"))
             if running is None and loaded is not None:
@@ -134,6 +133,7 @@ class EngineWorker:
             if wanted.target == self.loader.target or self.loader.giving_up:
                 return False
             outcome = self.loader.give_up()
+            self._watch.told(OBEY_S)
             self._take_outcome(outcome)
             return outcome is not None
         self._desk.noted(wanted)
@@ -152,6 +152,7 @@ class EngineWorker:
         wish = job.wish
         request = Generate(job.id, wish.dialogue, wish.sampling, wish.chat, wish.settle, wish.continuing)
         self._desk.begin_first()
+        self._watch.begin()
         try:
             self._child.send(request, self._desk.is_cancelled)
         except UserError as error:
@@ -164,7 +165,9 @@ class EngineWorker:
         if outcome is not None:
             self._take_outcome(outcome)
             return
-        report = self._running.take(event) if self._running is not None else None
+        report = None
+        if self._running is not None and (report := self._running.take(event)) is not None:
+            self._watch.heard(writing=self._running.has_text)
         match report:
             case None:
                 self._handle_others(event)
@@ -196,6 +199,7 @@ class EngineWorker:
 
     def _end_running(self, ended: Ended) -> None:
         self._child.job_ended()
+        self._watch.rest()
         self._desk.ended(ended.job_id)
         self._running = None
         self._idle.used()
@@ -227,6 +231,8 @@ class EngineWorker:
         return True
 
     def _take_outcome(self, outcome: Outcome | None) -> None:
+        if outcome is not None and not isinstance(outcome, LoadGoesOn):
+            self._watch.rest()
         match outcome:
             case LoadGoesOn(fraction=fraction):
                 self._box.show(replace(self._box.state, progress=fraction))
@@ -267,15 +273,29 @@ class EngineWorker:
     # ---- while nothing is asked ----
 
     def _patience(self) -> float | None:
-        """How long to wait for the child; None as long as it works."""
-        if self._running is not None or self.loader.busy or self.loader.loaded is None:
-            return None
-        return self._idle.patience()
+        """How long to wait for the child; None for ever."""
+        if self._is_idle:
+            return self._idle.patience()
+        left = self._watch.left()
+        return None if left == math.inf else left
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether there is a model, and nothing for it to do."""
+        return self._running is None and not self.loader.busy and self.loader.loaded is not None
 
     def _look_at_clocks(self) -> None:
-        client = self._child.client
-        if self._patience() is None or client is None:
-            return
+        verdict = self._watch.verdict()
+        if verdict is Verdict.DEAF:
+            log.warning("the child does not stop what it is at")
+            self._cut_off()
+        elif verdict is Verdict.SILENT:
+            self._box.show(replace(self._box.state, phase=Phase.STALLED))
+        elif self._is_idle:
+            self._use_leisure()
+
+    def _use_leisure(self) -> None:
+        """Nobody uses the model: give its memory back after a while, and see whether the machine is the same."""
         if self._idle.is_over():
             self._desk.rest()
             self._begin_unload()
@@ -290,6 +310,7 @@ class EngineWorker:
         assert client is not None
         self.loader.distrust()
         self._unloading = next(self._ids)
+        self._watch.told(KEEP_S)
         client.send(Unload(self._unloading))
 
     def _compare(self, hardware: Hardware) -> None:
@@ -330,23 +351,15 @@ class EngineWorker:
             self._box.report(running.ended(FinishReason.ERROR, error=error))
         self._desk.rest()  # what killed the child could do so for ever
 
-    def _let_keep(self) -> None:
-        """The child writes what is worth keeping of a chat; that may take seconds."""
-        client = self._child.client
-        if client is None or self.loader.loaded is None or self._child.stalled:
-            return
-        if self._running is not None:
-            client.send(Cancel(self._running.job_id))
-        client.send(Unload(unload := next(self._ids)))
-        deadline = time.monotonic() + KEEP_S
-        while (left := deadline - time.monotonic()) > 0:
-            match client.receive(left):
-                case Unloaded(request_id=id_) if id_ == unload:
-                    return
-                case EngineLost() | EngineStalled():
-                    return
-                case _:
-                    pass
+    def _cut_off(self) -> None:
+        """End a child that does not do what it was told: to stop an answer or a load, or to give the memory back."""
+        running, self._running = self._running, None
+        state = EngineState(model_name=self._box.state.model_name, freed=self._unloading != 0)
+        self._drop_client()
+        self._box.show(state)
+        if running is not None:
+            self._desk.ended(running.job_id)
+            self._box.report(running.ended(FinishReason.CANCELLED))
 
     def _drop_client(self) -> None:
         """End the child, if there is one; nothing is loaded then."""
@@ -355,6 +368,7 @@ class EngineWorker:
 
     def _end_client(self) -> None:
         self._unloading = 0
+        self._watch.rest()
         self._child.end()
 
     def _set_stalled(self, stalled: bool) -> None:

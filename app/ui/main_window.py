@@ -59,6 +59,7 @@ MODEL_TROUBLE = frozenset(
         ErrorCode.ADAPTER_UNFIT,
         ErrorCode.MODEL_LOAD_FAILED,
         ErrorCode.OUT_OF_MEMORY,
+        ErrorCode.ENGINE_OUT_OF_MEMORY,
         ErrorCode.MODEL_TOO_LARGE,
         ErrorCode.ALWAYS_CRASHED,
         ErrorCode.NO_MODEL_LOADED,

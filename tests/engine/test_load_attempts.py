@@ -26,6 +26,7 @@ PLANS = (ALL, FEWER, SMALLER, ASIDE, LEAST)
 
 CRASH = UserError(ErrorCode.ENGINE_DIED, reason="signal SIGSEGV")
 KILLED = UserError(ErrorCode.ENGINE_DIED, reason="signal SIGKILL")
+STARVED = UserError(ErrorCode.ENGINE_OUT_OF_MEMORY, reason="signal SIGKILL")
 NO_ROOM = UserError(ErrorCode.OUT_OF_MEMORY, name="m")
 
 
@@ -104,9 +105,12 @@ def test_what_did_not_fit_is_tried_again_with_more_room() -> None:
     assert attempts(lesson, with_free(31 * GB, 11 * GB)).plan == ALL
 
 
-def test_who_kills_the_child_is_not_the_plan() -> None:
+@pytest.mark.parametrize("error", [KILLED, STARVED])
+def test_who_kills_the_child_is_not_the_plan(error: UserError) -> None:
     load = attempts()
-    load.fails(KILLED)
+    assert load.fails(error)
+    assert load.notice is not None
+    assert "not enough memory" in load.notice.what
     assert [failure.crashed for failure in load.lesson.failures] == [False]
 
 

@@ -1,6 +1,7 @@
 """Engine children for tests: one at the pace of a laptop, others that misbehave."""
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,79 @@ def breaks_once(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> No
         decode(self, token)
 
     LlamaContext.decode = breaking_decode  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+TROUBLE = "trouble"
+"""A file beside the engine's log: while it is there, what it says happens at a child's twentieth token."""
+
+
+def troubled(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, with the trouble that is asked for."""
+    from app.engine.llama.context import LlamaContext
+
+    trouble = Path(options.log_path).with_name(TROUBLE)
+    decode = LlamaContext.decode
+    decodes = 0
+
+    def troubled_decode(self: LlamaContext, token: int) -> None:
+        nonlocal decodes
+        decodes += 1
+        if decodes == 20 and trouble.exists():
+            _have_trouble(trouble, events)
+        decode(self, token)
+
+    LlamaContext.decode = troubled_decode  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def _have_trouble(trouble: Path, events: PipeEnd) -> None:
+    match trouble.read_text(encoding="ascii"):
+        case "hang":  # its heart beats all the same
+            while trouble.exists():
+                time.sleep(0.01)
+        case "nonsense":
+            events.send_bytes(b'{"type": "nonsense"}')
+            threading.Event().wait()
+        case "want of memory":
+            import resource
+
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            here = pages * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (here, here))
+            bytearray(1 << 30)
+        case "eats memory":
+            hoard: list[bytes] = []
+            while True:
+                hoard.append(os.urandom(1 << 20))
+        case other:
+            raise ValueError(other)
+
+
+def hangs_when_it_loads(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, which never comes to the end of loading a file named ``slow.gguf``, whatever it is told."""
+    from app.engine.llama.model import LlamaModel
+
+    load = LlamaModel.__init__
+
+    def hanging_load(self: LlamaModel, path: Path, plan: Any, messages: Any, progress: Any) -> None:
+        progress(0.5)
+        if path.name == "slow.gguf":
+            threading.Event().wait()
+        load(self, path, plan, messages, progress)
+
+    LlamaModel.__init__ = hanging_load  # type: ignore[method-assign]
+    child.run(requests, events, options)
+
+
+def hangs_when_it_unloads(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, which never gives its memory back."""
+    from app.engine.llama.model import LlamaModel
+
+    def hanging_close(_: LlamaModel) -> None:
+        threading.Event().wait()
+
+    LlamaModel.close = hanging_close  # type: ignore[method-assign]
     child.run(requests, events, options)
 
 

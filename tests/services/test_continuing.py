@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import ExitStack
 
 import pytest
 
@@ -13,13 +14,16 @@ from app.domain.errors import ErrorCode
 from app.domain.generation import FinishReason
 from app.domain.tree import MessageNode
 from app.services.payloads import Phase
+from app.store.paths import ProfilePaths
 from tests.services.conftest import ANSWER_MS, Program, Start, arguments, reason
-from tests.services.slow_child import slow, talks_nonsense
+from tests.services.slow_child import TROUBLE, slow, talks_nonsense, troubled
+from tests.support.memory_limit import memory_limit
 
 QUESTION = "What is Alcove?"
 NOTICED_MS = 3000
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux's own limits")
 
 
 def hit(program: Program, number: int) -> None:
@@ -67,6 +71,42 @@ def test_an_answer_goes_on_after_the_engines_death(start: Start) -> None:
     assert len(program.path()) == 2
     program.chat.close()
     assert program.stored().node(whole.id) == whole
+
+
+@posix
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        ("nonsense", ErrorCode.ENGINE_GARBAGE),
+        pytest.param("want of memory", ErrorCode.OUT_OF_MEMORY, marks=linux),
+        pytest.param("eats memory", ErrorCode.ENGINE_OUT_OF_MEMORY, marks=linux),
+    ],
+)
+def test_an_answer_goes_on_after_trouble_in_its_middle(
+    start: Start, paths: ProfilePaths, trouble: str, code: ErrorCode
+) -> None:
+    file = paths.log_folder / TROUBLE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(trouble, encoding="ascii")
+    program = start(troubled)
+    with ExitStack() as limits:
+        if trouble == "eats memory":
+            program.wait_ready()
+            pid = program.engine.child_pid
+            assert pid is not None
+            limits.enter_context(memory_limit(pid, 100 << 20))
+        with program.qtbot.waitSignal(program.chat.broken_off, timeout=ANSWER_MS) as broken:
+            program.chat.send(QUESTION)
+    error, node_id = arguments(broken)
+    assert error.code is code
+    node = program.path()[-1]
+    assert node.id == node_id
+    assert reason(node) is FinishReason.ERROR
+    assert said(node.message)
+    file.unlink()
+    whole = go_on(program, node)
+    assert reason(whole) is FinishReason.STOP
+    assert said(whole.message).startswith(said(node.message))
 
 
 @posix
