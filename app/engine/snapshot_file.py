@@ -96,7 +96,7 @@ class Promise:
 
 def write_snapshot(path: Path, key: SnapshotKey, image: MemoryImage) -> int:
     """Write a file whole or not at all, readable by this user alone; returns its size. OSError when it cannot be."""
-    part = path.with_name(f".{path.name}.part")
+    part = part_path(path)
     digest = hashlib.sha256()
     size = 0
     try:
@@ -113,6 +113,11 @@ def write_snapshot(path: Path, key: SnapshotKey, image: MemoryImage) -> int:
         part.unlink(missing_ok=True)
         raise
     return size + digest.digest_size
+
+
+def part_path(path: Path) -> Path:
+    """Where a file stands while it is written."""
+    return path.with_name(f".{path.name}.part")
 
 
 def snapshot_bytes(image: MemoryImage) -> int:

@@ -11,6 +11,7 @@ from app.engine.memory_image import MemoryImage
 from app.engine.snapshot_file import (
     SnapshotError,
     SnapshotKey,
+    part_path,
     peek_snapshot,
     read_snapshot,
     snapshot_bytes,
@@ -74,8 +75,12 @@ class SnapshotFolder:
         return size
 
     def forget(self, chat: str) -> None:
-        """Remove a chat's snapshot, if there is one."""
-        self._remove(self._path(chat))
+        """Remove a chat's snapshot, if there is one, and what is there of one that was never finished. One that another
+        process is writing comes to nothing.
+        """
+        path = self._path(chat)
+        self._remove(part_path(path))
+        self._remove(path)
 
     def forget_all(self) -> None:
         """Remove every snapshot, unfinished ones too."""

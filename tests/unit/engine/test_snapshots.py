@@ -175,6 +175,17 @@ def test_a_full_disk_costs_nothing_but_the_snapshot(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_left_half_written_goes_with_its_chat(tmp_path: Path) -> None:
+    folder = SnapshotFolder(tmp_path, 10**6)
+    parts = []
+    for chat in "12":
+        folder.write(chat, KEY, IMAGE)
+        (path,) = tmp_path.glob("*.memory")
+        parts.append(path.rename(path.with_name(f".{path.name}.part")))  # as when the process was killed then
+    folder.forget("1")
+    assert list(tmp_path.iterdir()) == [parts[1]]
+
+
 def test_forgetting(tmp_path: Path) -> None:
     folder = SnapshotFolder(tmp_path, 10**6)
     for chat in ("1", "2", "../../etc/passwd", "\udcff"):
