@@ -8,15 +8,28 @@ tokens, too; so many may have to be read again without it.
 """
 
 
-def next_end(prompt: Prompt, done: int, batch: int) -> int:
-    """Where the batch that begins at ``done`` ends, at most ``batch`` tokens on.
+def ends(prompt: Prompt, begin: int, batch: int) -> tuple[int, ...]:
+    """Where each batch ends that is read from token ``begin`` on; a batch has at most ``batch`` tokens.
 
     Prompts part where a message begins. Two cuts are made for that: before the last message, which is changed most
     often, and before the answer, which is asked for again. The first messages' beginning, where another chat's prompt
     parts, gets one too. None is made that spares little. Other batches end at a message's beginning when one is near.
+
+    A turn that goes on from memory and is read at once is not cut before its message: that would take an eighth of its
+    time every time, and changing the message spares no more than that one batch.
     """
+    cuts = _cuts(prompt, begin, batch)
+    found: list[int] = []
+    done = begin
+    while done < len(prompt.tokens):
+        done = _next_end(prompt, cuts, done, batch)
+        found.append(done)
+    return tuple(found)
+
+
+def _next_end(prompt: Prompt, cuts: list[tuple[int, int]], done: int, batch: int) -> int:
     full = min(done + batch, len(prompt.tokens))
-    for since, cut in _cuts(prompt.starts):
+    for since, cut in cuts:
         if cut - max(since, done) >= WORTHWHILE and cut <= full:
             return cut
     if full == len(prompt.tokens):
@@ -24,20 +37,14 @@ def next_end(prompt: Prompt, done: int, batch: int) -> int:
     return max((start for start in prompt.starts if full - batch // 4 <= start < full), default=full)
 
 
-def ends(prompt: Prompt, done: int, batch: int) -> tuple[int, ...]:
-    """Where each batch ends that is read from token ``done`` on."""
-    found: list[int] = []
-    while done < len(prompt.tokens):
-        done = next_end(prompt, done, batch)
-        found.append(done)
-    return tuple(found)
-
-
-def _cuts(starts: tuple[int, ...]) -> list[tuple[int, int]]:
+def _cuts(prompt: Prompt, begin: int, batch: int) -> list[tuple[int, int]]:
     """Places, each with one before it from which reading begins in any case."""
+    starts = prompt.starts
     if len(starts) < 2:
         return [(0, start) for start in starts]
     last, opening = starts[-2:]
+    if 0 < begin and len(prompt.tokens) <= begin + batch:
+        return [(begin, opening)]
     return [(0, starts[0]), (0, last), (last, opening)]
 
 

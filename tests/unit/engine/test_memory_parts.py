@@ -194,6 +194,10 @@ def ends(prompt: Prompt, done: int, batch: int) -> list[int]:
         # One that begins in memory already: the next turn after settling.
         ((60, 500, 540), 542, 510, [542]),
         ((60, 500, 900), 902, 510, [900, 902]),
+        # Nothing was settled: the answer before it is read with the last message, in one batch.
+        ((60, 500, 910, 955), 957, 510, [955, 957]),
+        # In two batches it is cut.
+        ((60, 500, 910, 1060), 1062, 510, [910, 1060, 1062]),
         # One that begins soon after a full batch.
         ((60, 8000, 8540, 8585), 8587, 8000, [8512, 8587]),
         # Batches end where a message begins near their end.
