@@ -43,7 +43,7 @@ def _cuts(prompt: Prompt, begin: int, batch: int) -> list[tuple[int, int]]:
     if len(starts) < 2:
         return [(0, start) for start in starts]
     last, opening = starts[-2:]
-    if 0 < begin and len(prompt.tokens) <= begin + batch:
+    if begin > 0 and len(prompt.tokens) <= begin + batch:
         return [(begin, opening)]
     return [(0, starts[0]), (0, last), (last, opening)]
 
