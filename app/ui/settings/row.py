@@ -13,6 +13,7 @@ from app.ui.shell.style import scaled
 from app.ui.theme import Theme
 
 TIGHT = 260  # pixels at 100%
+WORDS = 180  # what the words need beside an editor
 
 
 class SettingRow(QWidget):
@@ -96,10 +97,9 @@ class SettingRow(QWidget):
         # A label that may wrap does so before it has to.
         self._label.setWordWrap(self._label.fontMetrics().horizontalAdvance(self._label.text()) > inside - beside)
         self.editor.set_room(inside)
-        wanted = (
-            self._label.minimumSizeHint().width() + beside + self._row.spacing() + self.editor.widget.sizeHint().width()
-        )
-        below = narrow or self.setting.multiline or wanted > inside
+        words = max(self._label.minimumSizeHint().width() + beside, px(WORDS))
+        crowded = words + self._row.spacing() + self.editor.widget.sizeHint().width() > inside
+        below = narrow or crowded or self.setting.multiline
         direction = QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
         self._row.setDirection(direction)
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignTrailing

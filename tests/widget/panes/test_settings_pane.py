@@ -216,6 +216,7 @@ def test_at_no_size_there_is_anything_to_scroll_to_at_the_side(
     page = pane.area.widget()
     assert page is not None
     qtbot.waitUntil(lambda: page.width() == pane.area.viewport().width())
+    assert min(row.help.width() for row in pane.rows.values()) >= 150 * scale
     apply_theme(qapp, theme, shell_sheet(theme))
 
 
