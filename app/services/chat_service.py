@@ -195,8 +195,7 @@ class ChatService(QObject):
         if self._refuse_while_busy():
             self.returned.emit(text)
             return
-        chat, parent = self._current.info.id, self._current.node(node_id).parent
-        model = self._model.name
+        chat, parent, model = self._current.info.id, self._current.node(node_id).parent, self._model.name
         self._begin(
             partial(chat_jobs.say, conversation_id=chat, parent=parent, text=text, model=model, version_of=node_id),
             text,
@@ -215,6 +214,8 @@ class ChatService(QObject):
 
     def continue_answer(self, node_id: int) -> None:
         """Go on, in its place, with an answer that was cut short: the last one shown."""
+        if self._moves.postponed(partial(self.continue_answer, node_id)):
+            return
         current = self._current
         if current is None or not self._can_continue(node_id) or self._refuse_while_busy():
             return
@@ -360,10 +361,9 @@ class ChatService(QObject):
             self.answer_grew.emit(AnswerGrowth(answer.node_id, text.reasoning, text.commentary, text.answer))
 
     def _answer_ended(self, answer: GrowingAnswer, node: MessageNode, error: UserError | None) -> None:
-        on_path = self._is_on_path(answer)
         if self._current is not None and self._key == answer.conversation_id:
             self._current = with_node(self._current, node)
-        if on_path:
+        if self._is_on_path(answer):
             self.answer_finished.emit(node)
         self._tell_busy()
         if error is not None and breaks_off(error) and self._can_continue(node.id):

@@ -61,6 +61,62 @@ def test_an_answer_that_broke_off_goes_on_from_the_bar(start: Start) -> None:
     assert current.path()[-1].message.content in program.window.shown_text()
 
 
+def break_off(program: Program) -> None:
+    """Have an answer break off, and wait for the offer to go on with it."""
+    bar = program.window.message_bar
+    begin(program)
+    hit(program, signal.SIGKILL)
+    program.qtbot.waitUntil(lambda: bar.action_button.isVisible(), timeout=ANSWER_MS)
+    assert bar.action_button.text() == "Reload and continue"
+
+
+def show(program: Program, chat: int | None) -> None:
+    """Go to another chat."""
+    with program.qtbot.waitSignal(program.chat.opened):
+        if chat is None:
+            program.chat.new_chat()
+        else:
+            program.chat.open(chat)
+
+
+@posix
+def test_an_answer_that_broke_off_goes_on_from_another_chat(start: Start) -> None:
+    program = start(slow)
+    bar = program.window.message_bar
+    break_off(program)
+    chat = program.chat_id()
+    show(program, None)
+    assert bar.action_button.isVisible()
+    program.wait_answer(lambda: program.qtbot.mouseClick(bar.action_button, LEFT))
+    assert program.chat_id() == chat
+    assert ended_well(program)
+    assert not bar.isVisible()
+
+
+@posix
+@pytest.mark.parametrize("how", ["another message", "another version", "its own button", "deleted"])
+def test_what_cannot_be_gone_on_with_any_more_is_not_offered(start: Start, how: str) -> None:
+    program = start(slow)
+    bar = program.window.message_bar
+    break_off(program)
+    chat = program.chat_id()
+    current = program.chat.current()
+    assert current is not None
+    node = current.path()[-1].id
+    match how:
+        case "another message":
+            program.ask(QUESTION)
+        case "another version":
+            program.wait_answer(program.chat.regenerate)
+        case "its own button":
+            program.wait_answer(lambda: program.chat.continue_answer(node))
+        case _:
+            show(program, None)
+            with program.qtbot.waitSignal(program.chat.list.deleted):
+                program.chat.list.delete(chat)
+    assert bar.notice is None
+
+
 @posix
 def test_a_hanging_engine_is_told_and_started_again(start: Start) -> None:
     program = start(crawling)
