@@ -215,7 +215,7 @@ class EngineSession:
             self._send(Finished(request.request_id, FinishReason.CANCELLED, Usage(), Timings()))
             return
         if loaded.keeper is not None:
-            loaded.keeper.enter(request.chat, fitted.prompt.tokens)
+            loaded.keeper.enter(request.chat, fitted.prompt.tokens, cancelled.is_set)
         self._settling = None
         answer = Answer(loaded, request, fitted, self._send, cancelled, begin)
         reason = answer.run()

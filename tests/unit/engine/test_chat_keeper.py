@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.engine import chat_keeper
 from app.engine.chat_keeper import GUESSED_SPEED, ChatKeeper
 from app.engine.memory_image import MemoryImage
 from app.engine.snapshot_file import SnapshotKey
@@ -49,9 +50,11 @@ class SlowFolder(SnapshotFolder):
         self.may = threading.Event()
         self.may.set()
         self.failures: list[Exception] = []
+        self.written: list[str] = []
 
     def write(self, chat: str, key: SnapshotKey, image: MemoryImage) -> int:
         assert self.may.wait(30)
+        self.written.append(chat)
         if self.failures:
             raise self.failures.pop()
         return super().write(chat, key, image)
@@ -60,15 +63,17 @@ class SlowFolder(SnapshotFolder):
 class Desk:
     """A keeper with what it works on."""
 
-    def __init__(self, folder: Path, *, space: int = 10**6, least_s: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, *, space: int = 10**6, least_s: float = 1.0, free: Callable[[], int] = lambda: 10**9
+    ) -> None:
         self.memory: Any = PlainMemory()
         self.path = folder
         self.folder = SlowFolder(folder, space)
-        self.keeper = ChatKeeper(self.folder, KEY, self.memory, least_s)
+        self.keeper = ChatKeeper(self.folder, KEY, self.memory, least_s, free)
 
-    def read(self, chat: str, tokens: list[int]) -> list[int]:
+    def read(self, chat: str, tokens: list[int], given_up: Callable[[], bool] = lambda: False) -> list[int]:
         """A prompt is read; what was in memory of it before."""
-        self.keeper.enter(chat, tokens)
+        self.keeper.enter(chat, tokens, given_up)
         before = (
             list(self.memory.tokens) if self.memory.tokens[: len(tokens)] == tokens[: len(self.memory.tokens)] else []
         )
@@ -97,11 +102,70 @@ def test_coming_back_before_the_file_is_written(desk: Desk) -> None:
     assert desk.read("a", [*A, 7, 8, 9]) == A
 
 
-def test_one_memory_at_a_time_waits_for_the_disk(desk: Desk) -> None:
+def test_a_chat_that_is_left_while_another_is_written_is_kept_too(desk: Desk) -> None:
+    desk.folder.may.clear()
+    for chat, tokens in (("a", A), ("b", B), ("c", A)):
+        desk.read(chat, tokens)
+        desk.keeper.leave()
+    desk.folder.may.set()
+    desk.keeper.close()
+    assert all(desk.folder.peek(chat, KEY) for chat in "abc")
+
+
+@pytest.mark.parametrize(("free", "most"), [(10**9, 2), (3 * 10 * len(A), 1)])
+def test_few_memories_wait_for_the_disk(free: int, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_keeper, "WAIT_S", 0.01)
+    desk = Desk(tmp_path, free=lambda: free)
     desk.folder.may.clear()
     for chat, tokens in (("a", A), ("b", B), ("c", A), ("d", B)):
         desk.read(chat, tokens)
+        desk.keeper.leave()
+        desk.keeper.leave()  # nothing is new since
+    assert desk.memory.exports == most
+    desk.folder.may.set()
+    desk.keeper.close()
+
+
+@pytest.mark.timeout(60)
+def test_in_little_memory_the_next_chat_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_keeper, "WAIT_S", 600.0)
+
+    def free() -> int:
+        if desk.memory.exports:
+            desk.folder.may.set()  # the disk goes on when the second one comes
+        return 0
+
+    desk = Desk(tmp_path, free=free)
+    desk.folder.may.clear()
+    desk.read("a", A)
+    desk.read("b", B)
+    desk.read("c", A)
+    desk.keeper.close()
+    assert all(desk.folder.peek(chat, KEY) for chat in "abc")
+
+
+@pytest.mark.timeout(60)
+def test_nobody_who_stops_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_keeper, "WAIT_S", 600.0)
+    desk = Desk(tmp_path, free=lambda: 0)
+    desk.folder.may.clear()
+    desk.read("a", A)
+    desk.read("b", B)
+    desk.read("c", A, given_up=lambda: True)
     assert desk.memory.exports == 1
+    desk.folder.may.set()
+    desk.keeper.close()
+
+
+def test_a_deleted_chat_that_waits_for_the_disk_is_never_written(desk: Desk) -> None:
+    desk.folder.may.clear()
+    desk.read("a", A)
+    desk.read("b", B)
+    desk.read("c", A)
+    desk.keeper.forget("b")
+    desk.folder.may.set()
+    desk.keeper.close()
+    assert desk.folder.written == ["a", "c"]
 
 
 def test_what_is_too_large_is_never_copied(tmp_path: Path) -> None:
