@@ -63,6 +63,7 @@ class EngineSession:
         self._snapshots: SnapshotFolder | None = None
         self._space: int | None = None  # for chats' memories; None: as each load says
         self._settling: Settling | None = None
+        self._chat = ""  # whose prompt and answer are in memory; "" leaves no trace
 
     def load(self, request: Load, cancelled: Flag) -> None:
         """Load a model in place of the one before; a cancelled load ends in ``Unloaded``."""
@@ -159,11 +160,14 @@ class EngineSession:
         self._send(Left(request.request_id, keeper.leave() if keeper is not None else 0))
 
     def forget(self, request: Forget) -> None:
-        """The chat is deleted: what is kept of it goes."""
+        """The chat is deleted: what is kept of it goes, and what is in memory."""
         if self._loaded is not None and self._loaded.keeper is not None:
             self._loaded.keeper.forget(request.chat)
         elif self._snapshots is not None:
             self._snapshots.forget(request.chat)
+        if request.chat and request.chat == self._chat:
+            self._chat = ""
+            self.forget_all()
         self._send(Left(request.request_id, 0))
 
     def keep_within(self, request: KeepWithin) -> None:
@@ -216,7 +220,7 @@ class EngineSession:
             return
         if loaded.keeper is not None:
             loaded.keeper.enter(request.chat, fitted.prompt.tokens, cancelled.is_set)
-        self._settling = None
+        self._settling, self._chat = None, request.chat
         answer = Answer(loaded, request, fitted, self._send, cancelled, begin)
         reason = answer.run()
         self._settling = settling_after(loaded, request, answer.message, reason, self._send)

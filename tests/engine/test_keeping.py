@@ -10,7 +10,19 @@ import pytest
 from app.domain.conversation import Dialogue, Message, Role
 from app.domain.generation import Sampling
 from app.domain.load_plan import CacheType, LoadPlan
-from app.engine.protocol import Finished, Forget, Generate, Keeping, KeepWithin, Leave, Left, Load, Loaded
+from app.engine.protocol import (
+    Finished,
+    Forget,
+    Generate,
+    Keeping,
+    KeepWithin,
+    Leave,
+    Left,
+    Load,
+    Loaded,
+    Settled,
+    SettleWhen,
+)
 from tests.support.engine import DEMO, Answer, Engine, dialogue, started
 
 SPACE = 100_000_000
@@ -133,6 +145,28 @@ def test_a_deleted_chat_is_forgotten_even_while_it_is_in_memory(tmp_path: Path) 
         reader.ask(follow_up(question, reader.ask(question, "1"), "Is it private?"), "1")
         reader.forget("1")
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("space", [SPACE, 0])
+def test_nothing_of_a_deleted_chat_stays_in_memory(tmp_path: Path, space: int) -> None:
+    question = dialogue(f"What is Alcove? {LONG}")
+    with started() as engine:
+        reader = Reader(engine, tmp_path, space=space).load()
+        reader.ask(question, "1")
+        reader.forget("2")
+        assert reader.ask(question, "1").finished.usage.reused_tokens > 0
+        reader.forget("1")
+        assert reader.ask(question, "3").finished.usage.reused_tokens == 0
+
+
+def test_a_deleted_chat_is_not_prepared_for_its_next_turn(tmp_path: Path) -> None:
+    question = dialogue(f"What is Alcove? {LONG}")
+    with started() as engine:
+        reader = Reader(engine, tmp_path).load()
+        engine.client.send(Generate(engine.new_id(), question, GREEDY, chat="1", settle=SettleWhen.ALWAYS))
+        reader.forget("1")  # it comes before the settling
+        assert reader.ask(question, "2").finished.usage.reused_tokens == 0
+        assert not [report for report in engine.reports if isinstance(report, Settled)]
 
 
 def test_a_damaged_file_is_read_afresh(tmp_path: Path) -> None:
