@@ -89,6 +89,8 @@ class ChatKeeper:
         with self._lock:
             unwritten = self._unwritten(chat)
         tokens = self._folder.peek(chat, self._key) if unwritten is None else unwritten.tokens
+        if len(tokens) > self._memory.size:  # of a context that was longer
+            return
         if (common_prefix(tokens, prompt, most) - here) / self._speed < self._least_s:
             return
         image = unwritten or self._folder.read(chat, self._key)

@@ -32,6 +32,11 @@ class SequenceMemory:
         self.tokens: list[int] = []
 
     @property
+    def size(self) -> int:
+        """The most tokens that it can hold."""
+        return self._context.size
+
+    @property
     def batches(self) -> tuple[tuple[int, int], ...]:
         """(start, length) of the batches that the tokens were read in. Decoded tokens are batches of one.
 
@@ -124,14 +129,17 @@ class SequenceMemory:
         return MemoryImage(tuple(self.tokens), self.batches, self._context.state(), windows)
 
     def adopt(self, image: MemoryImage) -> bool:
-        """Put an exported memory in place of this one; False when it does not fit, and then the memory is empty.
+        """Put an exported memory in place of this one. False when it is too long, and then nothing has changed, or when
+        llama.cpp does not take it, and then the memory is empty.
 
         The state must come from the same model, llama.cpp and context parameters, undamaged: llama.cpp aborts on
         others.
         """
-        self.forget()
         length = len(image.tokens)
-        if length > self._context.size or not self._context.restore(image.state):
+        if length > self.size:
+            return False
+        self.forget()
+        if not self._context.restore(image.state):
             self.forget()
             return False
         self.tokens.extend(image.tokens)

@@ -183,15 +183,35 @@ def test_a_damaged_file_is_read_afresh(tmp_path: Path) -> None:
         assert again.text == told.text
 
 
-@pytest.mark.parametrize("plan", [LoadPlan(context=8192, cache_type=CacheType.Q8_0), LoadPlan(context=1024)])
-def test_another_plan_reads_afresh_or_fits(tmp_path: Path, plan: LoadPlan) -> None:
+@pytest.mark.parametrize(
+    ("plan", "share"),
+    [
+        (LoadPlan(context=8192), 0.9),
+        (LoadPlan(context=4096), 0.9),
+        (LoadPlan(context=8192, cache_type=CacheType.Q8_0), 0.0),
+    ],
+    ids=["the same", "a shorter memory", "another precision"],
+)
+def test_what_was_kept_with_another_plan_is_used_where_it_fits(tmp_path: Path, plan: LoadPlan, share: float) -> None:
     question = dialogue(f"What is Alcove? {LONG}")
     with started() as engine:
         Reader(engine, tmp_path).load().ask(question, "1")
     with started() as engine:
-        reader = Reader(engine, tmp_path).load(plan)
-        again = reader.ask(question if plan.context > 1024 else dialogue("What is Alcove?"), "1")
-        assert again.finished.usage.completion_tokens > 0
+        usage = Reader(engine, tmp_path).load(plan).ask(question, "1").finished.usage
+        assert usage.reused_tokens > share * usage.prompt_tokens if share else usage.reused_tokens == 0
+
+
+def test_what_is_longer_than_the_memory_costs_nothing_that_is_in_it(tmp_path: Path) -> None:
+    def turn(text: str) -> Dialogue:
+        return dialogue(LONG[: len(LONG) // 4], "Yes.", text)
+
+    with started() as engine:
+        kept = Reader(engine, tmp_path).load().ask(turn(LONG * 2), "1").finished.usage.prompt_tokens
+    assert kept > 1024
+    with started() as engine:
+        reader = Reader(engine, tmp_path).load(LoadPlan(context=1024))
+        reader.ask(turn(LONG[:800]), "1")
+        assert reader.ask(turn(LONG[:1000]), "1").finished.usage.reused_tokens > 0
 
 
 def test_the_model_that_goes_keeps_its_chat(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class PlainMemory:
     """What the keeper knows of a sequence's memory, without llama.cpp."""
 
     def __init__(self) -> None:
+        self.size = 10_000
         self.tokens: list[int] = []
         self.exports = 0
         self.broken = False
@@ -38,6 +39,7 @@ class PlainMemory:
         return MemoryImage(tuple(self.tokens), ((0, len(self.tokens)),), bytes(10 * len(self.tokens)))
 
     def adopt(self, image: MemoryImage) -> bool:
+        assert len(image.tokens) <= self.size
         self.tokens[:] = image.tokens
         return True
 
@@ -166,6 +168,16 @@ def test_a_deleted_chat_that_waits_for_the_disk_is_never_written(desk: Desk) -> 
     desk.folder.may.set()
     desk.keeper.close()
     assert desk.folder.written == ["a", "c"]
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_what_is_longer_than_the_models_memory_is_not_brought_back(desk: Desk, *, written: bool) -> None:
+    desk.read("a", A)
+    if not written:
+        desk.folder.may.clear()
+    desk.read("b", A[:100])
+    desk.memory.size = len(A) - 1
+    assert desk.read("a", A[:900]) == A[:100]
 
 
 def test_what_is_too_large_is_never_copied(tmp_path: Path) -> None:
