@@ -101,6 +101,11 @@ class ModelLoader:
         return self._stage is not _Stage.IDLE
 
     @property
+    def looking(self) -> bool:
+        """Whether the child is to say first what there is; it may have another model to give back before."""
+        return self._stage is _Stage.LOOKING
+
+    @property
     def giving_up(self) -> bool:
         """Whether the load was cancelled and its end is waited for."""
         return self._giving_up

@@ -88,6 +88,9 @@ class EngineWorker:
                 self._set_stalled(False)
             case _:
                 self._handle(received)
+        if self._watch.verdict() is Verdict.DEAF:  # also one that goes on talking
+            log.warning("the child does not stop what it is at")
+            self._cut_off()
 
     def close(self) -> None:
         """The end of the program."""
@@ -132,6 +135,9 @@ class EngineWorker:
         if self.loader.busy:
             if wanted.target == self.loader.target or self.loader.giving_up:
                 return False
+            if self._child.stalled:
+                self._cut_off()
+                return True
             outcome = self.loader.give_up()
             self._watch.told(OBEY_S)
             self._take_outcome(outcome)
@@ -148,7 +154,8 @@ class EngineWorker:
     def _send(self, job: GenerationJob) -> None:
         load_s, self._load_s = self._load_s, 0.0
         self._running = AnswerProgress(job.id, load_s)
-        self._box.show(replace(self._box.state, phase=Phase.READING, progress=0.0, tokens_per_s=0.0))
+        phase = Phase.STALLED if self._child.stalled else Phase.READING
+        self._box.show(replace(self._box.state, phase=phase, progress=0.0, tokens_per_s=0.0))
         wish = job.wish
         request = Generate(job.id, wish.dialogue, wish.sampling, wish.chat, wish.settle, wish.continuing)
         self._desk.begin_first()
@@ -161,7 +168,10 @@ class EngineWorker:
     # ---- what the child says ----
 
     def _handle(self, event: Event) -> None:
+        looked = self.loader.looking
         outcome = self.loader.take(event)
+        if looked and not self.loader.looking:
+            self._watch.rest()
         if outcome is not None:
             self._take_outcome(outcome)
             return
@@ -218,9 +228,12 @@ class EngineWorker:
 
     def _begin_load(self, target: Target, *, insist: bool) -> bool:
         """Whether it has begun; otherwise it has failed."""
-        if self._outdated or self._idle.slept():  # a child from before knows the devices of then
+        if self._outdated or self._idle.slept() or self._child.stalled:  # one from before knows the devices of then
             self._drop_client()
         self._unloading = 0
+        self._watch.rest()
+        if self._child.client is not None:  # it gives the memory of another model back first
+            self._watch.told(KEEP_S)
         self._box.show(EngineState(Phase.LOADING, model_name=target.name))
         try:
             client = self._child.client or self._start_client()
@@ -285,11 +298,7 @@ class EngineWorker:
         return self._running is None and not self.loader.busy and self.loader.loaded is not None
 
     def _look_at_clocks(self) -> None:
-        verdict = self._watch.verdict()
-        if verdict is Verdict.DEAF:
-            log.warning("the child does not stop what it is at")
-            self._cut_off()
-        elif verdict is Verdict.SILENT:
+        if self._watch.verdict() is Verdict.SILENT:
             self._box.show(replace(self._box.state, phase=Phase.STALLED))
         elif self._is_idle:
             self._use_leisure()
@@ -310,6 +319,9 @@ class EngineWorker:
         assert client is not None
         self.loader.distrust()
         self._unloading = next(self._ids)
+        if self._child.stalled:
+            self._cut_off()
+            return
         self._watch.told(KEEP_S)
         client.send(Unload(self._unloading))
 
