@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import dataclass
 
 import psutil
 
@@ -41,23 +42,46 @@ class OtherPrograms:
         self._thread.join()
 
     def _look(self) -> None:
-        at, busy, own = time.monotonic(), self._busy(), time.process_time()
+        before = self._sight()
         while not self._ended.wait(self._period):
-            now, now_busy, now_own = time.monotonic(), self._busy(), time.process_time()
-            self._busy_cores = (now_busy - busy - (now_own - own)) / (now - at)
-            at, busy, own = now, now_busy, now_own
+            now = self._sight()
+            self._busy_cores = 0.0 if before is None or now is None else now.busy_cores(before)
+            before = now
 
-    def _busy(self) -> float:
-        """Seconds that the processors have not been idle."""
-        each = psutil.cpu_times(percpu=True)
-        total = 0.0
+    def _sight(self) -> "_Sight | None":
+        """What there is to see now; None when the system does not tell."""
+        try:
+            each = psutil.cpu_times(percpu=True)
+        except (OSError, psutil.Error):
+            return None
+        busy = 0.0
         for processor in self._processors:
+            if processor >= len(each):  # it was switched off
+                continue
             times = each[processor]
             # A guest's time is part of the user's.
             idle = times.idle + getattr(times, "iowait", 0.0)
             guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-            total += sum(times) - idle - guests
-        return total
+            busy += sum(times) - idle - guests
+        return _Sight(time.monotonic(), len(each), busy, time.process_time())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """``busy`` seconds that the processors which this process may use have not been idle, its ``own`` among them; there
+    are so many ``processors`` in the machine.
+    """
+
+    at: float
+    processors: int
+    busy: float
+    own: float
+
+    def busy_cores(self, before: "_Sight") -> float:
+        """Cores that others held since; 0 when processors came or went, whose seconds cannot be compared."""
+        if self.processors != before.processors or self.at <= before.at:
+            return 0.0
+        return (self.busy - before.busy - (self.own - before.own)) / (self.at - before.at)
 
 
 def _allowed() -> list[int]:
