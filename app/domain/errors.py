@@ -56,6 +56,7 @@ class ErrorCode(StrEnum):
     STILL_ANSWERING = "still-answering"
     DECODE_FAILED = "decode-failed"
     ENGINE_DIED = "engine-died"
+    ENGINE_HUNG = "engine-hung"
     ENGINE_OUT_OF_MEMORY = "engine-out-of-memory"
     ENGINE_GARBAGE = "engine-garbage"
     ENGINE_START_FAILED = "engine-start-failed"
@@ -202,6 +203,10 @@ SENTENCES: dict[ErrorCode, Sentences] = {
     ),
     ErrorCode.ENGINE_DIED: Sentences(
         "The engine that runs the model stopped unexpectedly ({reason}). Your chats are safe.",
+        "With the next message the model is loaded again by itself.",
+    ),
+    ErrorCode.ENGINE_HUNG: Sentences(
+        "The engine that runs the model did not respond, so it was ended. Your chats are safe.",
         "With the next message the model is loaded again by itself.",
     ),
     ErrorCode.ENGINE_OUT_OF_MEMORY: Sentences(

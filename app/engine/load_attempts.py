@@ -91,6 +91,9 @@ class LoadAttempts:
 
     def fails(self, error: UserError) -> bool:
         """The load ended with ``error``. Whether there is another plan to try, which is then `plan`."""
+        if error.code is ErrorCode.ENGINE_HUNG:  # a busy computer looks the same: nothing is learned from it
+            self._trouble = error
+            return self._go_on_with(self._safer())
         if error.code not in _WORTH_ANOTHER:
             return False
         self._trouble = error
@@ -104,9 +107,15 @@ class LoadAttempts:
         worked = None if self._lesson.worked == self.plan else self._lesson.worked
         others = [other for other in self._lesson.failures if other.plan != self.plan]
         self._lesson = Lesson(worked, (*others, failed)[-MOST_FAILURES:])
-        rest = [plan for plan in self._plans[1:] if not asks_as_much(plan, self.plan)]
+        rest = self._safer()
         if crashed:  # a driver that crashes with all of a model does so with half of it
             rest = [plan for plan in rest if plan.gpu_layers == 0] or rest
+        return self._go_on_with(rest)
+
+    def _safer(self) -> list[LoadPlan]:
+        return [plan for plan in self._plans[1:] if not asks_as_much(plan, self.plan)]
+
+    def _go_on_with(self, rest: list[LoadPlan]) -> bool:
         if self._tries == MOST_TRIES or not rest:
             return False
         self._tries += 1
@@ -120,7 +129,7 @@ class LoadAttempts:
             return None
         off_card = self._first.gpu_layers > 0 and self.plan.gpu_layers == 0
         code = ErrorCode.LOADED_ON_PROCESSOR if off_card else ErrorCode.LOADED_SAFER
-        return UserError(code, name=self._name, reason=_in_short(self._trouble))
+        return UserError(code, name=self._name, reason=in_short(self._trouble))
 
     def _in_question(self, plans: Sequence[LoadPlan]) -> list[LoadPlan]:
         """The plans to try in their order, without those that are known to fail."""
@@ -201,8 +210,10 @@ def _for_want_of_memory(error: UserError) -> bool:
     return told or error.values.get("reason") == KILLED
 
 
-def _in_short(error: UserError) -> str:
+def in_short(error: UserError) -> str:
     """Why, in a few words."""
+    if error.code is ErrorCode.ENGINE_HUNG:
+        return "the engine did not respond"
     if _for_want_of_memory(error):
         return "there was not enough memory"
     return error.values.get("reason") or "the engine stopped"

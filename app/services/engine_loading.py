@@ -8,7 +8,7 @@ from app.domain.errors import ErrorCode, UserError
 from app.domain.hardware import Device, Hardware
 from app.engine.client import EngineClient
 from app.engine.failures import error_of
-from app.engine.load_attempts import is_crash
+from app.engine.load_attempts import in_short, is_crash
 from app.engine.model_loading import ModelLoading, Target
 from app.engine.plan_memory import PlanMemory
 from app.engine.protocol import (
@@ -244,8 +244,8 @@ class ModelLoader:
         trouble, self._driver_trouble = self._driver_trouble, None
         if trouble is None:
             return self._loading.notices
-        reason = trouble.values.get("reason", "")
-        told = UserError(ErrorCode.LOADED_ON_PROCESSOR, name=self._loading.target.name, reason=reason)
+        name = self._loading.target.name
+        told = UserError(ErrorCode.LOADED_ON_PROCESSOR, name=name, reason=in_short(trouble))
         return (told, *self._loading.notices)
 
     def _failed(self, error: UserError) -> Outcome:

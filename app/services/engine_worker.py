@@ -123,7 +123,7 @@ class EngineWorker:
                 self._cut_off()
         if self._desk.take_abandoned() and self._child.client is not None:
             loaded = self.loader.loaded
-            self._lose(UserError(ErrorCode.ENGINE_DIED, reason="it did not respond"))
+            self._lose(UserError(ErrorCode.ENGINE_HUNG))
             if running is None and loaded is not None:
                 self._desk.want(loaded, insist=False)
 

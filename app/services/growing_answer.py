@@ -12,6 +12,7 @@ from app.services.engine_reports import Ended, PromptMade, TextGrew, ToolCallMad
 _BREAKS_OFF = frozenset(
     {
         ErrorCode.ENGINE_DIED,
+        ErrorCode.ENGINE_HUNG,
         ErrorCode.ENGINE_OUT_OF_MEMORY,
         ErrorCode.ENGINE_GARBAGE,
         ErrorCode.ENGINE_START_FAILED,

@@ -99,7 +99,7 @@ def test_it_can_be_started_again_and_goes_on(start: Start, hang: Path) -> None:
     with program.qtbot.waitSignal(program.chat.broken_off, timeout=ANSWER_MS) as broken:
         program.engine.abandon()
     error, node_id = arguments(broken)
-    assert error.code is ErrorCode.ENGINE_DIED
+    assert error.code is ErrorCode.ENGINE_HUNG
     so_far = program.path()[-1].message.reasoning
     assert so_far
     hang.unlink()

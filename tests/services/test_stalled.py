@@ -11,12 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.domain.errors import ErrorCode
 from app.domain.generation import FinishReason
+from app.engine import child
+from app.engine.model_loading import Target
 from app.engine.plan_memory import PlanMemory
 from app.resources import DEMO_MODEL
+from app.services.engine_reports import LoadNotice
 from app.services.payloads import Phase
 from tests.services.bare_engine import BareEngine, target
-from tests.services.slow_child import hangs_when_it_unloads, loads_slowly
+from tests.services.slow_child import crawling, hangs_when_it_unloads, loads_slowly
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
@@ -114,3 +118,55 @@ def test_a_model_is_loaded_although_the_one_before_is_not_given_back(
     engine.wait(lambda: engine.states[-1].phase is Phase.READY and engine.states[-1].model_name == "Another")
     assert engine.children == 2
     assert not psutil.pid_exists(pid)
+
+
+def learned(tmp_path: Path) -> str:
+    """What is remembered of loading."""
+    return (tmp_path / "plans.json").read_text(encoding="utf-8")
+
+
+def test_a_restart_in_the_first_answer_is_held_against_no_plan(engine: BareEngine, tmp_path: Path) -> None:
+    engine.entry = crawling
+    job = engine.ask(QUESTION, tokens=400)
+    engine.wait_text(job)
+    before = learned(tmp_path)
+    (context,) = {state.context for state in engine.states if state.context}
+    os.kill(engine.pid, signal.SIGSTOP)
+    engine.wait_phase(Phase.STALLED)
+    engine.thread.abandon()
+    ended = engine.wait_ended(job)
+    assert ended.error is not None
+    assert ended.error.code is ErrorCode.ENGINE_HUNG
+    assert learned(tmp_path) == before
+    engine.states.clear()
+    assert engine.wait_ended(engine.ask(QUESTION)).error is None
+    assert {state.context for state in engine.states if state.context} == {context}
+    assert not any("usual way" in state.explanation for state in engine.states)
+    assert learned(tmp_path) == before
+
+
+def test_a_restart_of_a_load_tries_a_safer_plan_that_is_not_held_to(engine: BareEngine, tmp_path: Path) -> None:
+    engine.entry = loads_slowly
+    file = tmp_path / "slow.gguf"
+    file.write_bytes(DEMO_MODEL.read_bytes())
+    wanted = Target(str(file), "The guide")
+    engine.thread.prepare(wanted)
+    engine.wait(lambda: bool(engine.states) and engine.states[-1].progress > 0)
+    os.kill(engine.pid, signal.SIGSTOP)
+    engine.wait_phase(Phase.STALLED)
+    engine.entry = child.run
+    engine.thread.abandon()
+    engine.wait_phase(Phase.READY)
+    engine.wait(lambda: bool(engine.reports))
+    (notice,) = engine.reports
+    assert isinstance(notice, LoadNotice)
+    assert notice.notice.code is ErrorCode.LOADED_SAFER
+    assert "did not respond" in notice.notice.what
+    safer = engine.states[-1].context
+    assert '"crashed"' not in learned(tmp_path)
+    engine.thread.unload()
+    engine.wait_phase(Phase.UNLOADED)
+    engine.thread.prepare(wanted)
+    engine.wait_phase(Phase.READY)
+    assert engine.states[-1].context > safer
+    assert "usual way" not in engine.states[-1].explanation
