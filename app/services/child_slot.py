@@ -1,14 +1,10 @@
 """The engine child that there is at the moment, for all threads that have to do with it."""
 
 import threading
-import time
 from collections.abc import Callable
 
-from app.engine.client import EngineClient, EngineLost, EngineStalled
-from app.engine.protocol import Cancel, Forget, Generate, KeepWithin, Leave, Unload, Unloaded
-
-KEEP_S = 20.0
-"""The longest that is waited for a chat's memory to be written; a gigabyte on a slow disk."""
+from app.engine.client import EngineClient
+from app.engine.protocol import Cancel, Forget, Generate, KeepWithin, Leave
 
 MakeClient = Callable[[bool], EngineClient]
 """Makes a client for a new child; the flag says whether it may touch the drivers of graphics cards."""
@@ -87,24 +83,6 @@ class ChildSlot:
     def stalled(self, stalled: bool) -> None:
         with self._lock:
             self._stalled = stalled
-
-    def let_keep(self, request_id: int, job_id: int | None) -> None:
-        """At the end of the program: the child writes what is worth keeping of a chat, which may take seconds."""
-        client = self.client
-        if client is None or self.stalled:
-            return
-        if job_id is not None:
-            client.send(Cancel(job_id))
-        client.send(Unload(request_id))
-        deadline = time.monotonic() + KEEP_S
-        while (left := deadline - time.monotonic()) > 0:
-            match client.receive(left):
-                case Unloaded() as unloaded if unloaded.request_id == request_id:
-                    return
-                case EngineLost() | EngineStalled():
-                    return
-                case _:
-                    pass
 
     def end(self) -> None:
         """End the child, if there is one; returns when it is gone."""

@@ -84,6 +84,7 @@ class ModelLoader:
         self._loading: ModelLoading | None = None
         self._request: Load | None = None
         self._probe = 0
+        self._clearing = 0
         self._backends: tuple[str, ...] = ()
         self._hardware: Hardware | None = None
         self._giving_up = False
@@ -104,6 +105,11 @@ class ModelLoader:
     def looking(self) -> bool:
         """Whether the child is to say first what there is; it may have another model to give back before."""
         return self._stage is _Stage.LOOKING
+
+    @property
+    def clearing(self) -> int:
+        """The request for the memory of the model before, as long as the child is at it; otherwise 0."""
+        return self._clearing
 
     @property
     def giving_up(self) -> bool:
@@ -145,7 +151,8 @@ class ModelLoader:
         if not fresh and self._hardware is not None:
             # How much is free counts without the old model.
             self._probe = next(self._ids)
-            client.send(Unload(next(self._ids)))
+            self._clearing = next(self._ids)
+            client.send(Unload(self._clearing))
             client.send(Probe(self._probe))
 
     def resume(self, client: EngineClient) -> None:
@@ -165,6 +172,9 @@ class ModelLoader:
     def take(self, event: Event) -> Outcome | None:
         """What an event of the child means for the load; None when nothing."""
         match event:
+            case Unloaded(request_id=self._clearing):
+                self._clearing = 0
+                return None
             case Hello():
                 self._backends, self._hardware = event.backends, event.hardware
                 return self._plan_and_load(event.hardware) if self._stage is _Stage.LOOKING else None
@@ -179,6 +189,7 @@ class ModelLoader:
     def lost(self, error: UserError, *, answering: bool = False) -> Outcome | None:
         """The child is gone, perhaps in the middle of an answer; None when nothing was being loaded."""
         self._client = None
+        self._clearing = 0
         loaded, self._loaded = self._loaded, None
         unknown, self._hardware = self._hardware is None, None
         if self._stage is _Stage.IDLE:
@@ -197,6 +208,7 @@ class ModelLoader:
     def forget(self) -> None:
         """The child was ended: nothing is loaded, nor being loaded."""
         self._client = None
+        self._clearing = 0
         self._loaded = None
         self._hardware = None
         self._stage = _Stage.IDLE

@@ -13,7 +13,7 @@ from app.engine.model_loading import Target
 from app.engine.plan_memory import PlanMemory
 from app.engine.protocol import Event, Generate, Unload, Unloaded
 from app.services.answer_progress import AnswerProgress
-from app.services.child_slot import KEEP_S, ChildSlot
+from app.services.child_slot import ChildSlot
 from app.services.engine_desk import EngineDesk
 from app.services.engine_loading import (
     LoadAgain,
@@ -27,6 +27,7 @@ from app.services.engine_loading import (
 from app.services.engine_reports import Ended, GenerationJob, LoadFailed, LoadNotice, Reading, TextGrew
 from app.services.hang_watch import OBEY_S, HangWatch, Verdict
 from app.services.idle_watch import IdleWatch
+from app.services.last_words import KEEP_S, LastWords
 from app.services.payloads import EngineState, Phase
 from app.services.report_box import ReportBox
 from app.services.second_look import SecondLook, gone_and_new
@@ -95,9 +96,13 @@ class EngineWorker:
     def close(self) -> None:
         """The end of the program."""
         self._second_look.close()
-        running = self._running
-        if self.loader.loaded is not None and self._watch.verdict() is Verdict.FINE:
-            self._child.let_keep(next(self._ids), None if running is None else running.job_id)
+        client = self._child.client
+        if client is not None and self._watch.verdict() is Verdict.FINE and not self._child.stalled:
+            words = LastWords(client, self._running, self._box)
+            if self.loader.loaded is not None:
+                words.ask(next(self._ids))
+            else:  # it may be at it already
+                words.hear(self._unloading or self.loader.clearing)
         self._drop_client()
 
     def end_all(self, error: UserError) -> None:
@@ -193,13 +198,10 @@ class EngineWorker:
                     self._show_rate()
 
     def _handle_others(self, event: Event) -> None:
-        match event:
-            case Unloaded(request_id=self._unloading) if not self.loader.busy:
-                name = self._box.state.model_name
-                self._drop_client()
-                self._box.show(EngineState(model_name=name, freed=True))
-            case _:
-                pass
+        if isinstance(event, Unloaded) and event.request_id == self._unloading and not self.loader.busy:
+            name = self._box.state.model_name
+            self._drop_client()
+            self._box.show(EngineState(model_name=name, freed=True))
 
     def _show_rate(self) -> None:
         assert self._running is not None

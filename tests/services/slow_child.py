@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.errors import ErrorCode, UserError
 from app.engine import child
 from app.engine.child import ChildOptions
+from app.engine.client import GRACE_S
 from app.engine.frames import PipeEnd
 
 SLOW_TOKEN_S = 0.012
@@ -156,3 +157,17 @@ def talks_nonsense(requests: PipeEnd, events: PipeEnd, options: ChildOptions) ->
     """Sends bytes that are no frame, then waits for the end of its pipe."""
     events.send_bytes(b'{"type": "nonsense"}')
     requests.recv_bytes()
+
+
+def writes_slowly(requests: PipeEnd, events: PipeEnd, options: ChildOptions) -> None:
+    """The real child, which takes longer to write a chat's memory than a child is given to end."""
+    from app.engine import snapshot_file
+
+    pieces = snapshot_file._pieces
+
+    def slow_pieces(key: Any, image: Any) -> Any:
+        time.sleep(2 * GRACE_S)
+        yield from pieces(key, image)
+
+    snapshot_file._pieces = slow_pieces
+    child.run(requests, events, options)

@@ -394,6 +394,8 @@ def test_quitting_keeps_what_was_said_so_far(start: Start) -> None:
     assert node.complete
     assert node.receipt is not None
     assert node.receipt.finish_reason is FinishReason.CANCELLED
+    assert node.receipt.usage.completion_tokens > 0
+    assert node.receipt.timings.decode_s > 0
     assert node.message.reasoning.startswith(so_far)
 
 
