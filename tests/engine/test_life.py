@@ -326,6 +326,7 @@ def main():
         import os, signal
         os.kill(client.pid, signal.SIGSTOP)
     print(client.pid, flush=True)
+    sys.stdin.readline()
     if sys.argv[1] == "raises":
         raise SystemExit(5)
     sys.stdin.read()
@@ -352,7 +353,10 @@ def test_no_child_outlives_its_parent(tmp_path: Path, way: str) -> None:
         if way == "interrupted":
             child.send_signal(signal.SIGINT)  # Ctrl+C reaches the whole group; the child leaves it to its parent
             assert psutil.wait_procs([child], timeout=0.3)[1] == [child]
-        if way != "raises":
+        if way == "raises":
+            parent.stdin.write(b"\n")
+            parent.stdin.flush()
+        else:
             parent.kill()
         gone, alive = psutil.wait_procs([child], timeout=5)
         assert alive == []
