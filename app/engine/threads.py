@@ -30,6 +30,11 @@ LONGEST_PAUSE_DOWN_S = 60.0
 """Between trials without a reason. They begin with the first pause and double while nothing is gained: more threads
 are tried often, because nothing else tells that a core is free again; fewer seldom, because tokens tell."""
 
+REST = 30
+"""Fewer threads are not tried again before so many times as long has passed as the last trial took: on a large model its
+four slow tokens are a second.
+"""
+
 BLIND_S = 30.0
 """More threads are tried after this time although other programs seem to hold the cores for them."""
 
@@ -129,7 +134,7 @@ class ThreadPace:
         hopeless = sum(self._tried) > PATIENCE * (TRIAL + 1) * present
         if len(self._tried) <= TRIAL and not hopeless:
             return
-        counted = self._tried[1:]
+        counted, trial_s = self._tried[1:], sum(self._tried)
         down = trial > self._level
         self._trial = None
         self._tried.clear()
@@ -146,7 +151,7 @@ class ThreadPace:
             self._reach = self._reach % (len(self._levels) - 1 - self._level) + 1
             self._best = present  # it is slower than it was, and fewer threads do not help
             self._pause_down = min(2 * self._pause_down, LONGEST_PAUSE_DOWN_S)
-            self._next_down = now + self._pause_down
+            self._next_down = now + max(self._pause_down, REST * trial_s)
         else:
             self._pause_up = min(2 * self._pause_up, LONGEST_PAUSE_UP_S)
             self._next_up = now + self._pause_up

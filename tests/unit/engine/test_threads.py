@@ -68,6 +68,12 @@ def test_all_threads_while_nobody_else_computes() -> None:
     assert run.speed(0, 20) > 0.98 / 0.0095
 
 
+def test_trials_take_little_of_a_large_models_time() -> None:
+    run = simulate(ThreadPace(2), lambda n, _: 0.22 if n == 1 else 0.137, 60)
+    assert run.speed(2, 30) > 0.98 / 0.137
+    assert run.speed(0, 60) > 0.97 / 0.137
+
+
 def test_a_neighbour_costs_one_core_and_no_more() -> None:
     run = simulate(ThreadPace(2), two_cores, 30)
     assert run.share(2, 1, 5) > 0.95
