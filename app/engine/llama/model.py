@@ -10,7 +10,7 @@ from app.domain.load_plan import LoadPlan
 from app.domain.printable import printable
 from app.engine.adapters import adapter_unfit, check_adapter
 from app.engine.llama.context import LlamaContext
-from app.engine.llama.library import LlamaLog, device_list, ggml, kept_beside, llama
+from app.engine.llama.library import LlamaLog, device_list, give_back_freed, kept_beside, llama
 from app.engine.load_errors import adapter_cause, load_error
 from app.engine.long_runs import bounded_runs
 from app.engine.protocol import Adapter
@@ -83,9 +83,7 @@ class LlamaModel:
         if not self._closed:
             self._closed = True
             llama.llama_model_free(self._model)
-            trim = getattr(ggml, "malloc_trim", None)  # glibc keeps what was freed, some 20 MB at times
-            if trim is not None:
-                trim(0)
+            give_back_freed()
 
     def adapt(self, adapters: Sequence[Adapter], messages: LlamaLog) -> None:
         """Load LoRA adapters, which all contexts made afterwards use; freed with the model. Raises UserError."""
