@@ -31,8 +31,8 @@ LONGEST_PAUSE_DOWN_S = 60.0
 are tried often, because nothing else tells that a core is free again; fewer seldom, because tokens tell."""
 
 REST = 30
-"""Fewer threads are not tried again before so many times as long has passed as the last trial took: on a large model its
-four slow tokens are a second.
+"""Fewer threads are not tried again before so many times as long has passed as the last trial took: on a large model
+its four slow tokens are a second.
 """
 
 BLIND_S = 30.0
