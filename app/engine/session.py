@@ -1,5 +1,6 @@
 """One loaded model and one conversation's memory: load, render, generate. Runs on the child's main thread."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +54,7 @@ DEFAULT_CONTEXT = 8192
 """Tokens of context when the plan leaves it open: what a laptop with 16 GB holds beside gpt-oss-20b."""
 
 TIDY_AFTER = 50
-"""Answers. Without it a thousand answers leave a heap that is some 2% larger, by fragments alone."""
+"""Answers. Without it a thousand answers leave memory some 2% larger, by fragments alone. Takes some 10 ms."""
 
 
 class EngineSession:
@@ -230,6 +231,7 @@ class EngineSession:
         self._settling = settling_after(loaded, request, answer.message, reason, self._send)
         self._answers += 1
         if self._answers % TIDY_AFTER == 0:
+            gc.collect()
             give_back_freed()
 
     def _model(self) -> LoadedModel:
