@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from app.engine import hardware
+from app.engine.hardware import free_memory
 from app.engine.memory import SequenceMemory, common_prefix
 from app.engine.memory_image import MemoryImage
 from app.engine.snapshot_file import SnapshotKey, snapshot_bytes
@@ -29,10 +29,6 @@ WAIT_S = 2.0
 _LOOK_S = 0.05  # how often it is asked meanwhile whether the user gave up
 
 
-def _free_bytes() -> int:
-    return hardware.memory()[1]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Copy:
     chat: str
@@ -51,7 +47,7 @@ class ChatKeeper:
         key: SnapshotKey,
         memory: SequenceMemory,
         least_s: float,
-        free_bytes: Callable[[], int] = _free_bytes,
+        free_bytes: Callable[[], int] = free_memory,
     ) -> None:
         """``free_bytes`` is main memory that nobody uses: with plenty of it two chats' memories may wait for the disk,
         otherwise one.

@@ -49,7 +49,7 @@ class Checkpoints:
 
     def room(self, size: int) -> int:
         """How many of ``size`` bytes may be kept, 0 when not even one may."""
-        return min(self._most, self._limit(size) // max(size, 1))
+        return self._fitting(self._limit(size), size)
 
     def plan(self, lengths: Sequence[int], size: int, starts: Sequence[int] = ()) -> None:
         """A prompt is about to be read whose messages begin at ``starts``, and one of ``size`` bytes can be taken at
@@ -76,7 +76,7 @@ class Checkpoints:
         Before it is made, so that there is never one more than there may be.
         """
         limit = self._limit(size)
-        room = min(self._most, limit // max(size, 1))
+        room = self._fitting(limit, size)
         if not room:
             return False
         lengths, sizes = [w.length for w in self._windows], [len(w.state) for w in self._windows]
@@ -100,6 +100,9 @@ class Checkpoints:
     def cut(self, length: int) -> None:
         """Forget those of more than ``length`` tokens."""
         self._windows = [window for window in self._windows if window.length <= length]
+
+    def _fitting(self, limit: int, size: int) -> int:
+        return min(self._most, limit // max(size, 1))
 
     def _limit(self, size: int) -> int:
         """How many bytes may be kept of windows of this size."""

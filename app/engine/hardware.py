@@ -63,6 +63,11 @@ def memory(root: Path = Path("/")) -> tuple[int, int]:
     return total, min(total, free)
 
 
+def free_memory() -> int:
+    """Main memory in bytes that this process may use and nobody does."""
+    return memory()[1]
+
+
 def on_battery() -> bool | None:
     """Whether the machine runs on its battery; None without one, and when it is not known."""
     import psutil

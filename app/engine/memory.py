@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app.domain.errors import UserError
-from app.engine import hardware
 from app.engine.checkpoints import Checkpoints
+from app.engine.hardware import free_memory
 from app.engine.memory_image import MemoryImage, WindowImage
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class SequenceMemory:
     def __init__(self, context: "LlamaContext") -> None:
         self._context = context
         self._read: list[tuple[int, int]] = []
-        self._checkpoints = Checkpoints(lambda: hardware.memory()[1])
+        self._checkpoints = Checkpoints(free_memory)
         # The decode loop appends to it, so it stays the same list.
         self.tokens: list[int] = []
 

@@ -103,7 +103,6 @@ class ThreadPace:
 
     def _settled(self, seconds: float, now: float) -> None:
         self._times.append(seconds)
-        free = free_cores(self._levels[0], self._others())
         if self._give_up_held(now):
             return
         if len(self._times) < WINDOW // 2:
@@ -118,11 +117,14 @@ class ThreadPace:
             self._trial = self._level + 1
         elif fewer and now >= self._next_down:
             self._trial = min(self._level + self._reach, len(self._levels) - 1)
-        elif more and now >= self._next_up and (free > self.threads or now >= self._next_blind):
+        elif more and now >= self._next_up and (self._free() > self.threads or now >= self._next_blind):
             self._trial = self._level - 1
 
+    def _free(self) -> int:
+        return free_cores(self._levels[0], self._others())
+
     def _give_up_held(self, now: float) -> bool:
-        free = free_cores(self._levels[0], self._others())
+        free = self._free()
         if free >= self.threads or now < self._distrusted:
             return False
         self._move(next(level for level, count in enumerate(self._levels) if count <= free), now)
@@ -139,7 +141,7 @@ class ThreadPace:
         self._trial = None
         self._tried.clear()
         if not hopeless and sum(counted) / len(counted) < (GAIN_DOWN if down else GAIN_UP) * present:
-            blind = not down and free_cores(self._levels[0], self._others()) < self._levels[trial]
+            blind = not down and self._free() < self._levels[trial]
             self._distrusted = now + DISTRUST_S if blind else self._distrusted
             self._move(trial, now)
             self._times.extend(counted)
