@@ -45,6 +45,15 @@ def stopped(engine: BareEngine) -> BareEngine:
     return engine
 
 
+def loads_another(engine: BareEngine) -> None:
+    """Another model is loaded in a second child, and the first is gone."""
+    pid = engine.pid
+    engine.thread.prepare(target("Another", context=2048))
+    engine.wait(lambda: engine.states[-1].phase is Phase.READY and engine.states[-1].model_name == "Another")
+    assert engine.children == 2
+    assert not psutil.pid_exists(pid)
+
+
 def wait_sent(engine: BareEngine) -> None:
     """Until the child has the job that was asked for: what is ended first may be so before, the second is not."""
     for _ in range(2):
@@ -75,11 +84,7 @@ def test_the_message_can_be_stopped(stopped: BareEngine) -> None:
 
 
 def test_another_model_is_loaded_in_a_child_of_its_own(stopped: BareEngine) -> None:
-    pid = stopped.pid
-    stopped.thread.prepare(target("Another", context=2048))
-    stopped.wait(lambda: stopped.states[-1].phase is Phase.READY and stopped.states[-1].model_name == "Another")
-    assert stopped.children == 2
-    assert not psutil.pid_exists(pid)
+    loads_another(stopped)
 
 
 def test_its_memory_is_taken(stopped: BareEngine) -> None:
@@ -113,11 +118,7 @@ def test_a_model_is_loaded_although_the_one_before_is_not_given_back(
     engine.entry = hangs_when_it_unloads
     engine.thread.prepare(target())
     engine.wait_phase(Phase.READY)
-    pid = engine.pid
-    engine.thread.prepare(target("Another", context=2048))
-    engine.wait(lambda: engine.states[-1].phase is Phase.READY and engine.states[-1].model_name == "Another")
-    assert engine.children == 2
-    assert not psutil.pid_exists(pid)
+    loads_another(engine)
 
 
 def learned(tmp_path: Path) -> str:
